@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/outwork-go/outwork/bench/internal/proc"
+	"github.com/outwork-go/outwork/bench/internal/reading"
+	"github.com/outwork-go/outwork/bench/internal/stat"
+)
+
+const (
+	smallBytes = 64
+	largeBytes = 1 << 20
+	callers    = 64
+
+	// warmUpShare of the budget goes by before anything is counted.
+	warmUpShare = 5
+)
+
+func echoTable() table {
+	return table{
+		name:    "echo",
+		title:   "Echo of 64 bytes, one caller",
+		note:    "CPU is that of both processes.",
+		metrics: []metric{{"p50", "µs"}, {"CPU a call", "µs"}},
+		modes:   []mode{pinned, free},
+		probes:  sessionProbes(echoes, echoOf(smallBytes), measureEcho),
+		subject: outworkRow,
+		goals: []goal{
+			{row: outworkRow, column: "pinned p50", of: rawSocketpairName, atMost: 1.4},
+			{row: outworkRow, column: "pinned p50", of: grpcName, atMost: 0.35},
+			{row: outworkRow, column: "pinned p50", of: ttrpcName, atMost: 0.7},
+		},
+	}
+}
+
+func callersTable() table {
+	return table{
+		name:    "callers",
+		title:   "Echo of 64 bytes, 64 concurrent callers",
+		metrics: []metric{{"rate", "k calls/s"}, {"CPU a call", "µs"}},
+		modes:   []mode{pinned, free},
+		probes:  sessionProbes(echoes|concurrently, echoOf(smallBytes), measureCallers),
+		subject: outworkRow,
+		goals: []goal{
+			{row: outworkRow, column: "free rate", of: grpcName, atLeast: 10},
+			{row: outworkRow, column: "free rate", of: ttrpcName, atLeast: 4},
+			{row: outworkRow, column: "free CPU a call", of: grpcName, atMost: 0.125},
+		},
+	}
+}
+
+func largeTable() table {
+	return table{
+		name:    "large",
+		title:   "Echo of 1 MiB, one caller",
+		note:    "Bytes of one direction, in units of 10⁶.",
+		metrics: []metric{{"speed", "MB/s"}},
+		modes:   []mode{pinned, free},
+		probes:  sessionProbes(echoes, echoOf(largeBytes), measureLarge),
+		subject: outworkRow,
+		goals:   []goal{{row: outworkRow, column: "free speed", of: grpcName, atLeast: 3}},
+	}
+}
+
+// sessionProbes has a probe for each peer of that ability. It opens a session
+// and has it measured.
+func sessionProbes(do ability, x exchange, measure func(session, exchange, time.Duration) ([]reading.Reading, error)) []probe {
+	var probes []probe
+	for _, p := range peersThat(do) {
+		run := func(j job) ([]reading.Reading, error) {
+			s, err := p.open(x)
+			if err != nil {
+				return nil, err
+			}
+			readings, err := measure(s, x, j.Budget)
+			for i := range readings {
+				readings[i].Row = p.name
+			}
+			return readings, errors.Join(err, s.close())
+		}
+		probes = append(probes, probe{name: p.name, run: run})
+	}
+	return probes
+}
+
+func measureEcho(s session, x exchange, budget time.Duration) ([]reading.Reading, error) {
+	p := payload(x.size)
+	var took []time.Duration
+	cost, err := costOf(func(budget time.Duration) (int, error) {
+		took = took[:0]
+		for began := time.Now(); time.Since(began) < budget; {
+			sent := time.Now()
+			if err := s.echo(p); err != nil {
+				return 0, err
+			}
+			took = append(took, time.Since(sent))
+		}
+		return len(took), nil
+	}, budget)
+	return []reading.Reading{
+		{Metric: "p50", Value: reading.Micros(stat.Median(took))},
+		{Metric: "CPU a call", Value: cost.cpuMicros()},
+	}, err
+}
+
+func measureCallers(s session, x exchange, budget time.Duration) ([]reading.Reading, error) {
+	cost, err := costOf(func(budget time.Duration) (int, error) {
+		return callFromMany(s, x, budget)
+	}, budget)
+	return []reading.Reading{
+		{Metric: "rate", Value: cost.rate() / 1000},
+		{Metric: "CPU a call", Value: cost.cpuMicros()},
+	}, err
+}
+
+// callFromMany has all callers call until the budget is spent, and returns
+// how many calls they made.
+func callFromMany(s session, x exchange, budget time.Duration) (int, error) {
+	var (
+		calls  atomic.Int64
+		spent  atomic.Bool
+		errs   [callers]error
+		atWork sync.WaitGroup
+	)
+	for i := range callers {
+		atWork.Go(func() {
+			p, made := payload(x.size), int64(0)
+			for ; errs[i] == nil && !spent.Load(); made++ {
+				errs[i] = s.echo(p)
+			}
+			calls.Add(made)
+		})
+	}
+	time.Sleep(budget)
+	spent.Store(true)
+	atWork.Wait()
+	return int(calls.Load()), errors.Join(errs[:]...)
+}
+
+func measureLarge(s session, x exchange, budget time.Duration) ([]reading.Reading, error) {
+	p := payload(x.size)
+	cost, err := costOf(func(budget time.Duration) (int, error) {
+		return countWithin(budget, func() error { return s.echo(p) })
+	}, budget)
+	return []reading.Reading{{Metric: "speed", Value: cost.megabytes(x.bytes())}}, err
+}
+
+// countWithin repeats fn until the budget is spent, at least once.
+func countWithin(budget time.Duration, fn func() error) (int, error) {
+	began := time.Now()
+	for n := 1; ; n++ {
+		if err := fn(); err != nil {
+			return n, err
+		}
+		if time.Since(began) >= budget {
+			return n, nil
+		}
+	}
+}
+
+// cost is what n operations took.
+type cost struct {
+	n    int
+	took time.Duration
+	cpu  time.Duration // of this process and its descendants
+}
+
+func (c cost) rate() float64      { return float64(c.n) / c.took.Seconds() }
+func (c cost) cpuMicros() float64 { return reading.Micros(c.cpu) / float64(max(1, c.n)) }
+
+// megabytes is millions of bytes a second, with size bytes an operation.
+func (c cost) megabytes(size int) float64 { return c.rate() * float64(size) / 1e6 }
+
+// costOf runs work, which says how many operations it made of the budget that
+// it is given: first to warm up, then to be counted.
+func costOf(work func(budget time.Duration) (int, error), budget time.Duration) (cost, error) {
+	if _, err := work(budget / warmUpShare); err != nil {
+		return cost{}, err
+	}
+	processes, err := proc.Tree(os.Getpid())
+	if err != nil {
+		return cost{}, err
+	}
+	before, err := proc.CPU(processes)
+	if err != nil {
+		return cost{}, err
+	}
+	began := time.Now()
+	n, err := work(budget)
+	took := time.Since(began)
+	if err != nil {
+		return cost{}, err
+	}
+	after, err := proc.CPU(processes)
+	return cost{n: n, took: took, cpu: after - before}, err
+}
+
+// payload is n bytes that are not all the same.
+func payload(n int) []byte {
+	return slices.Repeat([]byte("outwork\n"), n/8+1)[:n]
+}

@@ -1,0 +1,88 @@
+// Command bench measures outwork beside what it competes with, and beside what
+// the kernel costs alone, in one run on this machine:
+//
+//	cd bench && go run . [-quick] [-only NAME]
+//
+// It prints Markdown. Each figure is the median of the rounds with its range
+// behind it; the contenders take turns within a round, so that a change of the
+// machine's mood meets them all. "Pinned" has both processes on one processor,
+// where latencies are reproducible; "free" leaves them to the scheduler, and
+// on a virtual machine it is mostly about waking idle processors. Read ratios.
+//
+// The command starts itself again: as a probe, the client that measures one
+// contender and prints readings; and as that contender's server. It also
+// builds the small programs below programs/ and outwork's command, because
+// what a start costs depends on what a program imports. It needs Linux.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The first argument of a process of this program that another started.
+const (
+	roleProbe = "probe"
+	roleServe = "serve"
+)
+
+func main() {
+	outworkMain()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && (args[0] == roleProbe || args[0] == roleServe) {
+		return subordinate(args[0], args[1:])
+	}
+	var (
+		flags = flag.NewFlagSet("bench", flag.ContinueOnError)
+		quick = flags.Bool("quick", false, "fewer and shorter rounds")
+		only  = flags.String("only", "", "the one `table` to measure: "+strings.Join(tableNames(), ", "))
+	)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return measure(ctx, os.Stdout, *quick, *only)
+}
+
+// subordinate is a process that was started to probe or to serve. It ends when
+// the one that started it has closed its standard input.
+func subordinate(role string, args []string) error {
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	if role == roleServe {
+		return serve(args)
+	}
+	return runProbe(args)
+}
+
+// settings is how much to measure.
+type settings struct {
+	Rounds int
+	Budget time.Duration // of measuring, for one contender in one round
+	Starts int           // processes started, for one contender in one round
+	Shares int           // containers shared
+}
+
+func settingsFor(quick bool) settings {
+	if quick {
+		return settings{Rounds: 3, Budget: 80 * time.Millisecond, Starts: 5, Shares: 10_000}
+	}
+	return settings{Rounds: 5, Budget: 300 * time.Millisecond, Starts: 15, Shares: 100_000}
+}

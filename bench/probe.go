@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/outwork-go/outwork/bench/internal/proc"
+	"github.com/outwork-go/outwork/bench/internal/reading"
+)
+
+// probe measures one contender, in a process of its own.
+type probe struct {
+	name string
+	run  func(job) ([]reading.Reading, error)
+}
+
+// job is what the process of a probe is told.
+type job struct {
+	settings
+	Programs string // directory of the programs built for this run
+}
+
+// probeLimit bounds one probe, which takes well under a second or a few.
+const probeLimit = 40 * time.Second
+
+// startProbe runs p in a process of its own, and returns its readings.
+func startProbe(ctx context.Context, t table, p probe, m mode, s settings, programs string) ([]reading.Reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	task, err := json.Marshal(job{settings: s, Programs: programs})
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, selfExe, roleProbe, t.name, p.name, string(task))
+	out, err := outputOf(cmd, m)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("not done within %v", probeLimit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return reading.Parse(out)
+}
+
+// outputOf runs cmd as m says, with a standard input that stays open for as
+// long as this process lives.
+func outputOf(cmd *exec.Cmd, m mode) ([]byte, error) {
+	var out, complaints strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	cmd.WaitDelay = serverGrace
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	start := cmd.Start
+	if m == pinned {
+		start = func() error { return proc.StartPinned(cmd) }
+	}
+	if err := start(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Wait(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(complaints.String()))
+	}
+	return []byte(out.String()), nil
+}
+
+// runProbe is the process of a probe: args are table, probe and job.
+func runProbe(args []string) error {
+	if len(args) != 3 {
+		return fmt.Errorf("a probe wants table, name and job, not %q", args)
+	}
+	p, err := findProbe(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	var j job
+	if err := json.Unmarshal([]byte(args[2]), &j); err != nil {
+		return err
+	}
+	readings, err := p.run(j)
+	if err != nil {
+		return err
+	}
+	return reading.Write(os.Stdout, readings)
+}
+
+func findProbe(tableName, name string) (probe, error) {
+	for _, t := range tables() {
+		for _, p := range t.probes {
+			if t.name == tableName && p.name == name {
+				return p, nil
+			}
+		}
+	}
+	return probe{}, fmt.Errorf("table %q has no contender %q", tableName, name)
+}
+
+// serve is the server process of a peer: args are its name and the exchange.
+func serve(args []string) error {
+	if len(args) != 4 {
+		return fmt.Errorf("a server wants a name and three numbers, not %q", args)
+	}
+	p, err := findPeer(args[0])
+	if err != nil {
+		return err
+	}
+	size, err1 := strconv.Atoi(args[1])
+	count, err2 := strconv.Atoi(args[2])
+	reply, err3 := strconv.Atoi(args[3])
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return err
+	}
+	return p.serve(exchange{size: size, count: count, reply: reply})
+}
