@@ -85,7 +85,7 @@ func (t *tree) add(m Module) {
 		if len(t.seen) == MaxModules {
 			return
 		}
-		if !t.seen[name] && badName(name) == "" {
+		if !t.seen[name] {
 			t.seen[name] = true
 			t.queue = append(t.queue, name)
 		}
