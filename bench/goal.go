@@ -13,10 +13,14 @@ type goal struct {
 }
 
 // verdict says what is wanted, what was measured, and whether that is enough.
-func (g goal) verdict(res *results) string {
-	wanted := fmt.Sprintf("%s: %s of %s", g.row, g.column, g.limit())
+// It names the row unless that is subject.
+func (g goal) verdict(subject string, res *results) string {
+	wanted := fmt.Sprintf("%s %s", g.column, g.limit())
 	if g.ofColumn != "" {
-		wanted += " of " + g.ofColumn
+		wanted += " " + g.ofColumn
+	}
+	if g.row != subject {
+		wanted = g.row + ": " + wanted
 	}
 	ratio, ok := res.ratio(g.row, g.column, g.of, g.againstColumn())
 	if !ok {
@@ -26,7 +30,7 @@ func (g goal) verdict(res *results) string {
 	if g.met(ratio) {
 		verdict = "met"
 	}
-	return fmt.Sprintf("%s: %s× %s", wanted, number(ratio), verdict)
+	return fmt.Sprintf("%s: %s×, %s", wanted, number(ratio), verdict)
 }
 
 func (g goal) met(ratio float64) bool {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -71,7 +73,7 @@ func probeLogLines(j job) ([]reading.Reading, error) {
 		}
 		for n := range logBatch {
 			if !lines.Scan() {
-				return fmt.Errorf("after %d of %d records: %w", n, logBatch, errors.Join(lines.Err()))
+				return fmt.Errorf("after %d of %d records: %w", n, logBatch, cmp.Or(lines.Err(), io.ErrUnexpectedEOF))
 			}
 		}
 		return nil

@@ -17,6 +17,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -54,7 +55,13 @@ func run(ctx context.Context, args []string) error {
 		only  = flags.String("only", "", "the one `table` to measure: "+strings.Join(tableNames(), ", "))
 	)
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
 		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	return measure(ctx, os.Stdout, *quick, *only)
 }

@@ -7,8 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/outwork-go/outwork/bench/internal/stat"
 )
 
 // tables is everything that can be measured, in the order of the report.
@@ -59,59 +57,30 @@ func measure(ctx context.Context, w io.Writer, quick bool, only string) error {
 	return nil
 }
 
-// results is what one table's probes have read.
-type results struct {
-	rows     []string                        // in order of appearance
-	samples  map[string]map[string][]float64 // by row, then column
-	failures []string
-}
-
-func (r *results) add(row, column string, value float64) {
-	if r.samples[row] == nil {
-		r.rows = append(r.rows, row)
-		r.samples[row] = make(map[string][]float64)
-	}
-	r.samples[row][column] = append(r.samples[row][column], value)
-}
-
-func (r *results) summary(row, column string) stat.Summary {
-	return stat.Summarize(r.samples[row][column])
-}
-
-// ratio is how many times the value at row and column is that at ofRow and
-// ofColumn; false if either was not measured.
-func (r *results) ratio(row, column, ofRow, ofColumn string) (float64, bool) {
-	a, b := r.summary(row, column), r.summary(ofRow, ofColumn)
-	if a.N == 0 || b.N == 0 || b.Median == 0 {
-		return 0, false
-	}
-	return a.Median / b.Median, true
-}
-
 // measure runs t's probes in turn, round by round. A probe that fails is a
 // failure in the results and not run again; an error means that ctx is done.
 func (t table) measure(ctx context.Context, s settings, programs string) (*results, error) {
 	res := &results{samples: make(map[string]map[string][]float64)}
-	broken := make(map[string]bool)
+	probes := slices.Clone(t.probes)
 	for range s.Rounds {
 		for _, m := range t.modes {
-			for _, p := range t.probes {
-				if broken[p.name] {
-					continue
-				}
-				readings, err := startProbe(ctx, t, p, m, s, programs)
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
-				if err != nil {
-					broken[p.name] = true
-					res.failures = append(res.failures, fmt.Sprintf("%s (%s): %v", p.name, m, err))
-				}
-				for _, r := range readings {
-					res.add(r.Row, t.column(m, r.Metric), r.Value)
-				}
-			}
+			probes = slices.DeleteFunc(probes, func(p probe) bool {
+				return ctx.Err() == nil && !t.take(ctx, p, m, job{settings: s, Programs: programs}, res)
+			})
 		}
 	}
-	return res, nil
+	return res, ctx.Err()
+}
+
+// take adds to res what p reads, and reports whether it could.
+func (t table) take(ctx context.Context, p probe, m mode, j job, res *results) bool {
+	readings, err := startProbe(ctx, t.name, p.name, m, j)
+	if err != nil {
+		res.failures = append(res.failures, fmt.Sprintf("%s (%s): %v", p.name, m, err))
+		return false
+	}
+	for _, r := range readings {
+		res.add(r.Row, t.column(m, r.Metric), r.Value)
+	}
+	return true
 }

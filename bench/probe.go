@@ -30,15 +30,15 @@ type job struct {
 // probeLimit bounds one probe, which takes well under a second or a few.
 const probeLimit = 40 * time.Second
 
-// startProbe runs p in a process of its own, and returns its readings.
-func startProbe(ctx context.Context, t table, p probe, m mode, s settings, programs string) ([]reading.Reading, error) {
+// startProbe runs a probe in a process of its own, and returns its readings.
+func startProbe(ctx context.Context, table, name string, m mode, j job) ([]reading.Reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	task, err := json.Marshal(job{settings: s, Programs: programs})
+	task, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, selfExe, roleProbe, t.name, p.name, string(task))
+	cmd := exec.CommandContext(ctx, selfExe, roleProbe, table, name, string(task))
 	out, err := outputOf(cmd, m)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not done within %v", probeLimit)

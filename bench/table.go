@@ -38,6 +38,9 @@ const (
 // outworkRow is outwork's row where it has only one.
 const outworkRow = "outwork"
 
+// subjectHeader is above the ratios of the subject to a row.
+const subjectHeader = "outwork÷"
+
 // column is the name of metric's column in mode m.
 func (t table) column(m mode, metric string) string {
 	if len(t.modes) == 1 {
@@ -54,7 +57,7 @@ func (t table) write(w io.Writer, res *results) {
 	}
 	header := []string{""}
 	for _, c := range t.columns() {
-		header = append(header, c.name+", "+c.unit, "outwork÷")
+		header = append(header, c.name+", "+c.unit, subjectHeader)
 	}
 	header = append(header, "goal")
 	writeRow(w, header)
@@ -85,7 +88,7 @@ func (t table) cells(row string, res *results) []string {
 	var verdicts []string
 	for _, g := range t.goals {
 		if g.of == row {
-			verdicts = append(verdicts, g.verdict(res))
+			verdicts = append(verdicts, g.verdict(t.subject, res))
 		}
 	}
 	return append(cells, strings.Join(verdicts, "; "))
