@@ -19,8 +19,8 @@ type source interface {
 	// window is how many bytes are best searched at a time.
 	window() int64
 
-	// pin is n bytes at off, valid until unpin. It is asked only of
-	// immutable sources.
+	// pin is n bytes at off, valid until unpin, which is nil if the garbage
+	// collector looks after them. It is asked only of immutable sources.
 	pin(off, n int64) (b []byte, unpin func(), err error)
 
 	// file is a new descriptor of a file that has n bytes at off, and
@@ -83,7 +83,7 @@ func (h heap) readAt(p []byte, off int64) (int, error) {
 }
 
 func (h heap) pin(off, n int64) ([]byte, func(), error) {
-	return h.slice(off, n), func() {}, nil
+	return h.slice(off, n), nil, nil
 }
 
 func (h heap) file(int64, int64) (*os.File, int64, error) {

@@ -94,7 +94,7 @@ type hold struct {
 	mu     sync.Mutex // guards all below
 	src    *shared    // nil once closed
 	sealed *sealedEntry
-	bytes  []byte // what Bytes gave out
+	bytes  []byte // what Bytes gave out of a map
 	unpin  func() // ends the use of bytes; nil while none were given out
 }
 
@@ -111,8 +111,8 @@ func (h *hold) use() (*shared, error) {
 // source without the lock, because a map may have to be asked for.
 func (h *hold) pin(src *shared, off, n int64) ([]byte, error) {
 	b, unpin, err := src.pin(off, n)
-	if err != nil {
-		return nil, err
+	if err != nil || unpin == nil {
+		return b, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
