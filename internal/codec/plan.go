@@ -1,0 +1,152 @@
+package codec
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"sync"
+)
+
+// A Plan is how values of one type cross. It is immutable and safe for
+// concurrent use.
+type Plan struct {
+	top       *node
+	ptr       reflect.Type // pointer to the type
+	name      string
+	signature string
+	crossings []Crossing
+
+	positional, keyed reflect.Type // derived, with the same layout
+}
+
+// cache holds a *Plan or an error by reflect.Type.
+var cache sync.Map
+
+// PlanOf is the plan of t, made at first use and kept. It fails for a type of
+// which something cannot cross, naming the field: "HelloArgs.Inner.Done: a
+// chan cannot cross".
+func PlanOf(t reflect.Type) (*Plan, error) {
+	known, ok := cache.Load(t)
+	if !ok {
+		known, _ = cache.LoadOrStore(t, planOrError(t))
+	}
+	if p, ok := known.(*Plan); ok {
+		return p, nil
+	}
+	return nil, known.(error)
+}
+
+func planOrError(t reflect.Type) any {
+	p, err := newPlan(t)
+	if err != nil {
+		return err
+	}
+	return p
+}
+
+func newPlan(t reflect.Type) (*Plan, error) {
+	top, err := build(t)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{top: top, ptr: reflect.PointerTo(t), name: typeName(t)}
+	if p.positional, err = derive(top, true); err != nil {
+		return nil, err
+	}
+	if p.keyed, err = derive(top, false); err != nil {
+		return nil, err
+	}
+	p.signature = signature(top)
+	p.crossings = crossings(top)
+	return p, nil
+}
+
+// Type is the type that the plan is of.
+func (p *Plan) Type() reflect.Type { return p.top.typ }
+
+// Signature is the shape of the type as text, the same for any two types whose
+// positional form is the same and whose structs have the same names:
+// "HelloArgs{Name string; N int64}". The shape of what a stream carries is not
+// part of it, only its type's name.
+func (p *Plan) Signature() string { return p.signature }
+
+// Crossings lists what travels, or may travel, beside the CBOR, in order of
+// fields. The caller must not change it.
+func (p *Plan) Crossings() []Crossing { return p.crossings }
+
+// Append adds the value that ptr, a pointer to the plan's type, points to. On
+// an error, buf is as it was. It fails for what the other end would refuse: a
+// string that is not UTF-8, a cycle, a value past a limit.
+func (p *Plan) Append(buf *bytes.Buffer, ptr any, positional bool) error {
+	value, err := p.view(ptr, positional)
+	if err != nil {
+		return err
+	}
+	start := buf.Len()
+	if err := p.append(buf, value, positional); err != nil {
+		buf.Truncate(start)
+		return p.at(err)
+	}
+	return nil
+}
+
+func (p *Plan) append(buf *bytes.Buffer, value reflect.Value, positional bool) error {
+	if p.top.kind == kindBeside {
+		return buf.WriteByte(null)
+	}
+	if err := p.precheck(value.Elem()); err != nil {
+		return err
+	}
+	start := buf.Len()
+	if err := encMode.MarshalToBuffer(value.Interface(), buf); err != nil {
+		return refuse("%w", err)
+	}
+	item := buf.Bytes()[start:]
+	if len(item) > MaxMessage {
+		return p.tooLarge(item, positional)
+	}
+	c := newChecker(item, positional)
+	return c.item(p.top)
+}
+
+// Decode sets the value that ptr, a pointer to the zero value of the plan's
+// type, points to, from the first item of data, and returns the bytes after
+// it. On an error the value may be partly set.
+func (p *Plan) Decode(data []byte, ptr any, positional bool) (rest []byte, err error) {
+	value, err := p.view(ptr, positional)
+	if err != nil {
+		return nil, err
+	}
+	c := newChecker(data, positional)
+	if err := c.item(p.top); err != nil {
+		return nil, p.at(err)
+	}
+	if c.pos > MaxMessage {
+		return nil, fmt.Errorf("%s: %d bytes of CBOR are more than %d", p.name, c.pos, MaxMessage)
+	}
+	if p.top.kind == kindBeside {
+		return data[c.pos:], nil
+	}
+	if err := decMode.Unmarshal(data[:c.pos], value.Interface()); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return data[c.pos:], nil
+}
+
+// view is ptr as a pointer to the derived type of the form. The check of its
+// type is what makes the cast safe.
+func (p *Plan) view(ptr any, positional bool) (reflect.Value, error) {
+	v := reflect.ValueOf(ptr)
+	if !v.IsValid() || v.Type() != p.ptr || v.IsNil() {
+		return v, fmt.Errorf("%s: a %T was given where a %s is wanted", p.name, ptr, p.ptr)
+	}
+	if positional {
+		return reflect.NewAt(p.positional, v.UnsafePointer()), nil
+	}
+	return reflect.NewAt(p.keyed, v.UnsafePointer()), nil
+}
+
+// at puts the type's name in front of the path of err.
+func (p *Plan) at(err error) error {
+	return fmt.Errorf("%s%w", p.name, err)
+}
