@@ -13,7 +13,8 @@ type peer struct {
 
 	// open starts the server process and connects to it.
 	open func(exchange) (session, error)
-	// serve is the server process. It returns when the client has gone.
+	// serve is the server process. It returns when the client has gone. It is
+	// nil where open has another way to start one.
 	serve func(exchange) error
 }
 

@@ -37,8 +37,10 @@ func dialGRPC(path string) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = grpcecho.Echo(context.Background(), conn, nil)
-	return conn, err
+	if _, err := grpcecho.Echo(context.Background(), conn, nil); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 func serveGRPC(exchange) error {

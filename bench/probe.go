@@ -113,6 +113,9 @@ func serve(args []string) error {
 	if err != nil {
 		return err
 	}
+	if p.serve == nil {
+		return fmt.Errorf("%s starts its own server", p.name)
+	}
 	size, err1 := strconv.Atoi(args[1])
 	count, err2 := strconv.Atoi(args[2])
 	reply, err3 := strconv.Atoi(args[3])
