@@ -1,0 +1,50 @@
+package starlark
+
+import (
+	"cmp"
+	"time"
+)
+
+// Limits bounds a script. A zero field means the default named beside it.
+type Limits struct {
+	Steps  uint64 // steps of the interpreter, about ten a line: DefaultSteps
+	Depth  int    // nested calls: DefaultDepth; at most MaxDepth
+	Memory int64  // bytes by which the heap of the process may grow: DefaultMemory
+}
+
+// What a zero field of Limits means, and the most that Depth may be.
+const (
+	DefaultSteps  uint64 = 5_000_000_000 // steps, a minute or two
+	DefaultDepth         = 1000          // calls
+	MaxDepth             = 50_000        // calls; some 2 KiB of Go stack each
+	DefaultMemory int64  = 512 << 20     // bytes
+)
+
+// Bounds that no caller needs to change.
+const (
+	maxSource  = 1 << 20  // bytes of one file; the parser's and compiler's stack grow with it
+	maxModules = 1000     // modules loaded in one run
+	maxRead    = 64 << 20 // bytes of one read
+	maxText    = 64 << 20 // bytes that one operation may produce
+	maxItems   = 8 << 20  // items of a list that one operation may produce
+	maxIntBits = 1 << 20  // bits of a product
+	maxNesting = 200      // values within values, where they are printed or returned
+	maxResult  = 16 << 20 // bytes of a result, about; bytes or a string alone may be larger
+	maxMatches = 1 << 20  // matches that find_all returns
+
+	searchChunk = 16 << 20 // bytes searched or hashed between two looks at the context
+
+	checkSteps    = 4096                  // steps between two looks at the depth, at most
+	minCheckSteps = 64                    // and at least: depth may be overrun by as many
+	watchInterval = 10 * time.Millisecond // between two looks at the heap
+	stuckAfter    = 2 * time.Second       // from a stop to the call of Host.Stuck
+	stuckMemory   = 4                     // times the limit at which Host.Stuck is called at once
+)
+
+func (l Limits) orDefaults() Limits {
+	return Limits{
+		Steps:  cmp.Or(l.Steps, DefaultSteps),
+		Depth:  min(cmp.Or(l.Depth, DefaultDepth), MaxDepth),
+		Memory: cmp.Or(l.Memory, DefaultMemory),
+	}
+}
