@@ -33,38 +33,47 @@ func quietFile(f *os.File) io.Writer {
 	if err != nil {
 		return f // closed: it says so when written to
 	}
-	return &rawWriter{c}
+	return &rawWriter{c: c}
 }
 
-type rawWriter struct{ c syscall.RawConn }
+type rawWriter struct {
+	c syscall.RawConn
+
+	// polls says that another process made the file non-blocking behind
+	// the back of Go's poller, which therefore cannot wait for it.
+	polls bool
+}
 
 func (w *rawWriter) Write(p []byte) (int, error) {
 	done := 0
 	for done < len(p) {
-		var n int
-		var err error
-		var blocked int
-		if e := w.c.Write(func(fd uintptr) bool {
-			n, err = unix.Write(int(fd), p[done:])
-			blocked = int(fd)
-			return err != unix.EAGAIN
-		}); e != nil {
-			if err != unix.EAGAIN {
-				return done, e
-			}
-			err = await(blocked, unix.POLLOUT)
-		}
-		if err != nil && err != unix.EINTR {
+		n, err := w.once(p[done:])
+		done += n
+		if err != nil {
 			return done, err
 		}
-		done += max(n, 0)
 	}
 	return done, nil
 }
 
-// await waits for a file that another process made non-blocking behind Go's
-// back, so that Go's poller does not know it.
-func await(fd int, events int16) error {
-	_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, -1)
-	return err
+// once writes some of p, or nothing when it should be tried again.
+func (w *rawWriter) once(p []byte) (n int, err error) {
+	waited := w.c.Write(func(fd uintptr) bool {
+		n, err = unix.Write(int(fd), p)
+		if err == unix.EAGAIN && w.polls {
+			_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
+		}
+		return err != unix.EAGAIN
+	})
+	n = max(n, 0)
+	switch {
+	case err == unix.EAGAIN && !w.polls:
+		w.polls = true
+		return n, nil
+	case waited != nil:
+		return n, waited
+	case err == unix.EINTR:
+		return n, nil
+	}
+	return n, err
 }

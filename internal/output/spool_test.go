@@ -13,7 +13,7 @@ func TestAtomicSpillsToANamelessFile(t *testing.T) {
 	var out record
 	s := NewSink(Config{Stdout: &out, Stderr: &out, Mode: Atomic})
 	tap := s.Worker("w")
-	want := fill(tap, AtomicMemory+AtomicMemory/2)
+	want := fill(tap, AtomicMemory+AtomicMemory/16)
 	if out.Len() > 0 {
 		t.Fatalf("%d bytes came before the call ended", out.Len())
 	}
@@ -38,7 +38,7 @@ func TestAtomicWithoutRoomDeliversEarly(t *testing.T) {
 	var out record
 	s := NewSink(Config{Stdout: &out, Mode: Atomic, Stderr: &out})
 	tap := s.Worker("w")
-	want := fill(tap, AtomicMemory+AtomicMemory/2)
+	want := fill(tap, AtomicMemory+AtomicMemory/16)
 	tap.CallEnd()
 	if !bytes.Equal(out.Bytes(), want) {
 		t.Errorf("%d bytes came of %d, or others", out.Len(), len(want))
