@@ -5,7 +5,8 @@
 // A [Supervisor] owns its whole process as far as children go: it is the child
 // subreaper, reaps whatever ends, and nothing else there may start processes,
 // wait for them, or ignore SIGCHLD. Each child is the leader of a process group
-// of its own and is killed by the kernel when the supervising process dies.
+// of its own and is killed by the kernel when the supervising process dies, or the
+// thread that started it (see [Supervisor.Start]).
 //
 // It promises, in this order: when a leader ends, its group is killed while the
 // leader is still a zombie (so that the group's number cannot have passed to a

@@ -26,12 +26,6 @@ func (s *Supervisor) leader(pid int) *Child {
 	return s.leaders[pid]
 }
 
-func (s *Supervisor) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.leaders) > 0
-}
-
 // forget drops a leader that was reaped, or that did not start. Whatever carries
 // its number from now on is a stray.
 func (s *Supervisor) forget(c *Child) {

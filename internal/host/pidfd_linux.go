@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -35,7 +36,16 @@ func WaitPidfd(pidfd *os.File) error {
 		return ended || pollErr != nil
 	})
 	if err = errors.Join(err, pollErr); err != nil {
-		return fmt.Errorf("wait for process: %w", err)
+		return fmt.Errorf("wait for process: %w", cmp.Or(closedError(pidfd), err))
+	}
+	return nil
+}
+
+// closedError is os.ErrClosed if f is closed: a SyscallConn has an error of its
+// own for that, which no package can name.
+func closedError(f *os.File) error {
+	if _, err := f.Read(nil); errors.Is(err, os.ErrClosed) {
+		return os.ErrClosed
 	}
 	return nil
 }

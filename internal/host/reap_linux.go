@@ -42,9 +42,11 @@ func wait(pid int, usage *syscall.Rusage) syscall.WaitStatus {
 }
 
 // reap buries every child that has ended, and reports whether any child is left.
-// It belongs to the loop. One SIGCHLD may stand for many deaths, so it goes on
-// until the kernel knows of no more.
+// One SIGCHLD may stand for many deaths, so it goes on until the kernel knows of
+// no more.
 func (s *Supervisor) reap() (left bool) {
+	s.birth.Lock()
+	defer s.birth.Unlock()
 	for {
 		pid, err := peek()
 		if err != nil {

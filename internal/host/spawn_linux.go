@@ -12,9 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawn belongs to the loop: no child is reaped between its birth and its entry
-// in leaders, and its parent thread is one that lasts (or Pdeathsig would fire
-// when that thread ends).
+// spawn is for a caller that holds birth.
 func (s *Supervisor) spawn(spec Spec) (*Child, error) {
 	if !filepath.IsAbs(spec.Path) {
 		return nil, fmt.Errorf("start %q: the path is not absolute", spec.Path)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,6 @@ type Supervisor struct {
 	null  *os.File
 	proc  procfs
 
-	starts  chan start
 	sigchld chan os.Signal
 	dirty   chan struct{} // of one: a sweep is due
 	closing chan struct{}
@@ -44,21 +42,14 @@ type Supervisor struct {
 
 	sweeper sync.WaitGroup
 
+	// birth is held from a fork until the child is in leaders, and while
+	// reaping: no child is reaped before it is known. It comes before mu.
+	birth sync.Mutex
+
 	mu      sync.Mutex
 	last    uint64              // guarded by mu: the number given last
 	live    map[uint64]struct{} // guarded by mu: numbers being started or not yet reaped
 	leaders map[int]*Child      // guarded by mu: started and not yet reaped, by pid
-}
-
-// start is a request to the loop.
-type start struct {
-	spec   Spec
-	answer chan<- started
-}
-
-type started struct {
-	child *Child
-	err   error
 }
 
 // New makes this process a supervisor: the child subreaper, for good, with no
@@ -69,7 +60,6 @@ func New() (*Supervisor, error) {
 		token:   rand.Text(),
 		outer:   outerMark(),
 		proc:    procfs{root: "/proc", self: os.Getpid()},
-		starts:  make(chan start),
 		sigchld: make(chan os.Signal, 1), // one is enough: reap takes all there are
 		dirty:   make(chan struct{}, 1),
 		closing: make(chan struct{}),
@@ -126,14 +116,20 @@ func canSupervise(proc procfs) error {
 
 // Start starts a process. The error names the path and the stage: chdir, exec or
 // fork; errors.Is finds fs.ErrNotExist, fs.ErrPermission and the errno in it.
+//
+// The kernel kills the child when the thread that Start ran on ends, not just the
+// process. Go ends a thread only when a goroutine ends that is locked to it: no
+// goroutine of this process may, unless those that call Start are locked for good
+// to threads of their own. (To hand each start to such a thread from here would
+// cost a tenth of the time that it takes a small process to run.)
 func (s *Supervisor) Start(spec Spec) (*Child, error) {
-	answer := make(chan started, 1)
+	s.birth.Lock()
+	defer s.birth.Unlock()
 	select {
-	case s.starts <- start{spec, answer}:
-		a := <-answer
-		return a.child, a.err
 	case <-s.closing:
 		return nil, fmt.Errorf("start %s: %w", spec.Path, ErrClosed)
+	default:
+		return s.spawn(spec)
 	}
 }
 
@@ -147,11 +143,8 @@ func (s *Supervisor) Close() error {
 	return s.err
 }
 
-// loop alone starts and reaps, so that no child is reaped before it is known. It
-// keeps its thread, whose end would be the children's (Pdeathsig).
+// loop alone reaps.
 func (s *Supervisor) loop() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for s.turn() {
 		s.reap()
 	}
@@ -160,38 +153,37 @@ func (s *Supervisor) loop() {
 	close(s.closed)
 }
 
+// turn waits for a reason to reap; false means that Close was called.
 func (s *Supervisor) turn() bool {
-	var missed <-chan time.Time
-	if s.busy() {
-		missed = time.After(recheck)
-	}
 	select {
-	case r := <-s.starts:
-		c, err := s.spawn(r.spec)
-		r.answer <- started{c, err}
 	case <-s.sigchld:
-	case <-missed:
+		return true
+	case <-time.After(recheck):
+		return true
 	case <-s.closing:
 		return false
 	}
-	return true
 }
 
 func (s *Supervisor) shutDown() error {
 	s.sweeper.Wait()
-	defer signal.Stop(s.sigchld)
 	defer s.null.Close()
-	for begin := time.Now(); time.Since(begin) < closeLimit; {
+	defer signal.Stop(s.sigchld)
+	for begin := time.Now(); s.reap(); {
+		if time.Since(begin) > closeLimit {
+			return s.survivors()
+		}
 		s.killGroups()
 		s.sweep(everyone)
-		if !s.reap() {
-			return nil
-		}
 		select {
 		case <-s.sigchld:
 		case <-time.After(sweepPause):
 		}
 	}
+	return nil
+}
+
+func (s *Supervisor) survivors() error {
 	pids, err := s.proc.children()
 	return errors.Join(fmt.Errorf("processes %d survive SIGKILL after %v", pids, closeLimit), err)
 }
