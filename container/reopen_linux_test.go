@@ -215,7 +215,10 @@ func kinds(path string, data []byte) map[string]func() (Container, error) {
 		"small":  func() (Container, error) { return FromBytes(data[:1000]), nil },
 		"bytes":  func() (Container, error) { return FromBytes(data), nil },
 		"reader": func() (Container, error) { return FromReader(bytes.NewReader(data)) },
-		"file":   func() (Container, error) { return FromFile(path) },
+		"spooled": func() (Container, error) {
+			return FromReader(io.MultiReader(bytes.NewReader(data), bytes.NewReader(make([]byte, spoolAbove))))
+		},
+		"file": func() (Container, error) { return FromFile(path) },
 	}
 }
 
@@ -226,7 +229,7 @@ func TestMoreContainersThanFilesAreAllowed(t *testing.T) {
 	for name, create := range kinds(path, data) {
 		fds := settledFDs(t)
 		var all []Container
-		for i := range 3000 {
+		for i := range 1100 {
 			made, opened, err := roundTrip(create)
 			if err != nil {
 				t.Fatalf("%s %d: %v", name, i, err)

@@ -54,9 +54,8 @@ func (s *shared) release() {
 	}
 }
 
-// memoryWindow is how many bytes of memory are searched between two looks at
-// whether the memory is still there.
-const memoryWindow = 4 << 20
+// memoryWindow is beyond every size: memory is searched where it is.
+const memoryWindow = 1 << 62
 
 // heap is bytes of this process that nobody writes to.
 type heap struct{ b []byte }
