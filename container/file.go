@@ -42,10 +42,11 @@ type file struct {
 }
 
 // FromFile is a container of the regular file at path, as large as the file is
-// now. Nothing is held open between uses. Whenever the file has to be opened
-// again, it must be the same in device, inode, size, mode and time of change,
-// or the use fails with an error that matches ErrChanged. A file that is
-// written to meanwhile is read as it then is.
+// now. The file is opened at its first use, and stays open only while it is one
+// of the MaxIdleFiles used last. Whenever it is opened again, it must be the
+// same in device, inode, size, mode and time of change, or the use fails with
+// an error that matches ErrChanged. What is written to it while it is open is
+// read without notice.
 //
 // Directories, pipes, sockets and devices, and files that may not be read, are
 // errors here already. Files whose size the system tells as 0 though they have
