@@ -39,7 +39,23 @@ func (k Kind) String() string {
 
 // StreamField marks the types whose values are streams: T is one when T or *T
 // has the method.
-type StreamField interface{ OutworkStream() }
+type StreamField interface{ OutworkStream() *StreamEnd }
+
+// StreamEnd is the untyped side of a stream, between the type that knows its
+// elements and the link that moves them.
+type StreamEnd struct {
+	// Pump sends every element, encoded positionally or not, and returns the
+	// source's error or send's. It is set on the side that sends.
+	Pump func(send func(payload []byte) error, positional bool) error
+
+	// The rest is set by the link on the side that receives. Next is the next
+	// element, io.EOF at the end. Fail is told of an element that does not
+	// decode. Stop says that no more is wanted; it may be called twice.
+	Next       func() ([]byte, error)
+	Fail       func(error)
+	Stop       func()
+	Positional bool
+}
 
 // A Crossing is a value that travels, or may travel, beside the CBOR: the
 // argument or result itself, or a direct field of it. All but Bytes are left

@@ -63,7 +63,7 @@ type beside struct {
 
 type testStream struct{ _ chan int }
 
-func (*testStream) OutworkStream() {}
+func (*testStream) OutworkStream() *StreamEnd { return nil }
 
 func full() everything {
 	h := helloArgs{"x", -1, 2.5}

@@ -1,0 +1,286 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/outwork-go/outwork/internal/codec"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// Call is one call from this side. It is made by the goroutine that waits for it,
+// and completed by the one that reads.
+type Call struct {
+	l      *Link
+	w      mux.Waiter
+	st     *mux.Stream
+	name   string
+	result any         // pointer for the result, decoded by plan
+	plan   *codec.Plan // nil: raw takes the payload
+	raw    func(payload []byte, files []*os.File) error
+	ctx    context.Context // of the call, for what its result streams
+
+	// Progress, when set before the call, is called by the reader.
+	Progress func(done, total int64, label string)
+	// Grants are the functions that the peer may call back meanwhile.
+	Grants map[string]*Function
+
+	lifts []*lifted
+
+	mu      sync.Mutex // the reader against a caller that gives up
+	over    bool       // err and result are set, or the caller gave up
+	err     error
+	late    []byte // a long result that the caller decodes itself
+	landing *landings
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Call calls the function f with args, a pointer, and returns a pointer to the
+// result. The error is a *Failure, ctx's, a *Down, or tells why nothing was sent.
+// c may be nil; it must not be used again.
+func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, error) {
+	if c == nil {
+		c = &Call{}
+	}
+	c.l, c.name, c.ctx = l, f.Name, ctx
+	if err := l.check(f); err != nil {
+		return nil, err
+	}
+	c.result, c.plan = f.NewReply(), f.Reply
+	h := callHeader{Function: f.Name, Parts: []part{}, Grants: []string{}}
+	if dl, ok := ctx.Deadline(); ok {
+		h.Remaining = max(1, int64(time.Until(dl)))
+	}
+	for name := range c.Grants {
+		h.Grants = append(h.Grants, name)
+	}
+	if in := from(ctx); in != nil && in.l == l {
+		h.Parent = in.st.ID
+	}
+	err := c.send(ctx, f, &h, args)
+	if err == nil {
+		err = l.conn.Wait(ctx, &c.w)
+	}
+	return c.finish(err)
+}
+
+// check compares what both ends know of f, when they differ at all.
+func (l *Link) check(f *Function) error {
+	if l.positional || l.hello.Functions == nil || l.cfg.Side == mux.WorkerSide {
+		return nil
+	}
+	theirs, ok := l.hello.Functions[f.Name]
+	switch {
+	case !ok:
+		return &Failure{Code: CodeUnknown, Message: unknown(f.Name, keys(l.hello.Functions))}
+	case theirs != f.Signature():
+		return &Failure{Code: CodeMismatch, Message: fmt.Sprintf("function %q is %s here, and %s in the worker", f.Name, f.Signature(), theirs)}
+	}
+	return nil
+}
+
+func unknown(name string, known []string) string {
+	return fmt.Sprintf("there is no function %q; %s", name, listed("known functions", known))
+}
+
+// send encodes the call and sends it; parts go after it.
+func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) error {
+	l := c.l
+	var files []*os.File
+	var err error
+	if crossings := f.Args.Crossings(); len(crossings) > 0 {
+		if h.Parts, files, err = l.lift(ctx, crossings, args, &c.lifts); err != nil {
+			return err
+		}
+	}
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	if err = callPlan.append(buf, h); err == nil {
+		err = f.Args.Append(buf, args, l.positional)
+	}
+	if err != nil {
+		closeAll(files)
+		return fmt.Errorf("the argument of %q: %w", f.Name, err)
+	}
+	payload := buf.Bytes()
+	if len(payload) > mux.UrgentMessage {
+		payload = bytes.Clone(payload) // it may wait for credit
+	}
+	restore(f.Args.Crossings(), args, c.lifts)
+	if c.st, err = l.conn.Open(ctx, frame.CallFunction, payload, true, files, c); err != nil {
+		if l.conn.Err() != nil && ctx.Err() == nil {
+			return &Down{Err: err}
+		}
+		return err
+	}
+	for _, p := range c.lifts {
+		p.start(ctx)
+	}
+	return nil
+}
+
+// on handles what the peer answers.
+func (c *Call) on(ev mux.Event) error {
+	switch {
+	case ev.Kind == frame.Reset:
+		c.complete(&Failure{Code: CodeRefused, Message: "the other side gave the call up: " + string(ev.Payload)})
+		return nil
+	case ev.Kind == frame.Data:
+		return frame.Violated("reply", "DATA in answer to %q", c.name)
+	case ev.Handle == frame.Progress:
+		return c.onProgress(ev)
+	case !ev.End:
+		return frame.Violated("reply", "%s without END in answer to %q", ev.Handle, c.name)
+	}
+	c.l.drain(ev.Batch)
+	switch ev.Handle {
+	case frame.Reply:
+		return c.onReply(ev)
+	case frame.Error:
+		var f failure
+		if err := failurePlan.only(ev.Payload, &f, "ERROR"); err != nil {
+			return err
+		}
+		closeAll(ev.Files)
+		c.complete(c.l.cfg.Errors.decode(&f))
+		return nil
+	}
+	return frame.Violated("reply", "%s in answer to %q", ev.Handle, c.name)
+}
+
+// drain delivers the output that precedes a result; once for all results that
+// were read together.
+func (l *Link) drain(batch uint64) {
+	if l.cfg.Drain != nil && l.drained != batch {
+		l.cfg.Drain()
+		l.drained = batch
+	}
+}
+
+func (c *Call) onProgress(ev mux.Event) error {
+	var p progress
+	if err := progressPlan.only(ev.Payload, &p, "PROGRESS"); err != nil {
+		return err
+	}
+	if c.Progress != nil {
+		c.Progress(p.Done, p.Total, p.Label)
+	}
+	return nil
+}
+
+func (c *Call) onReply(ev mux.Event) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		closeAll(ev.Files)
+		return nil
+	}
+	if c.plan == nil {
+		err := c.raw(ev.Payload, ev.Files)
+		c.completeLocked(nil)
+		return err
+	}
+	var h replyHeader
+	rest, err := replyPlan.first(ev.Payload, &h, "REPLY")
+	if err != nil {
+		return err
+	}
+	land := &landings{l: c.l, ctx: c.ctx, crossings: c.plan.Crossings(), value: c.result, files: ev.Files}
+	land.done = func() { c.complete(land.err) }
+	c.landing = land
+	if ev.Owned && len(h.Parts) == 0 {
+		c.late = rest
+	} else if err := c.decode(rest); err != nil {
+		return err
+	}
+	wait, err := land.all(h.Parts)
+	if err != nil {
+		return err
+	}
+	if !wait {
+		c.completeLocked(land.err)
+	}
+	return nil
+}
+
+func (c *Call) decode(b []byte) error {
+	rest, err := c.plan.Decode(b, c.result, c.l.positional)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%d bytes too many", len(rest))
+	}
+	if err != nil {
+		return frame.Violated("reply", "the result of %q: %v", c.name, err)
+	}
+	return nil
+}
+
+func (c *Call) complete(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.completeLocked(err)
+}
+
+func (c *Call) completeLocked(err error) {
+	if !c.over {
+		c.over, c.err = true, err
+		c.l.conn.Signal(&c.w)
+	}
+}
+
+// finish is the call's end in the goroutine of its caller.
+func (c *Call) finish(err error) (any, error) {
+	c.mu.Lock()
+	if c.over {
+		err = c.err // it came after all
+	}
+	c.over = true
+	late, land := c.late, c.landing
+	c.mu.Unlock()
+	if err == nil && late != nil {
+		if err = c.decode(late); err != nil {
+			c.l.conn.Fail(err)
+			err = &Down{err, true}
+		}
+	}
+	if err != nil && c.st != nil {
+		c.l.conn.Reset(c.st, mux.Cancelled, "")
+		if land != nil {
+			land.abandon()
+		}
+	}
+	for _, p := range c.lifts {
+		p.end()
+	}
+	if err == nil {
+		return c.result, nil
+	}
+	return nil, c.explain(err)
+}
+
+// explain tells the end of the link from other errors.
+func (c *Call) explain(err error) error {
+	if down := c.l.conn.Err(); down != nil && errors.Is(err, down) {
+		return &Down{down, c.st != nil}
+	}
+	return err
+}
+
+// request asks the manager for something that is no function.
+func (l *Link) request(ctx context.Context, h frame.Handle, payload []byte, raw func([]byte, []*os.File) error) error {
+	c := &Call{l: l, name: h.String(), raw: raw, ctx: ctx}
+	st, err := l.conn.Open(ctx, h, payload, true, nil, c)
+	if err != nil {
+		return err
+	}
+	c.st = st
+	_, err = c.finish(l.conn.Wait(ctx, &c.w))
+	return err
+}

@@ -1,0 +1,226 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/outwork-go/outwork/internal/codec"
+)
+
+// Failure is the answer of a function that did not return a result: it ran, or was
+// refused, and the link is fine.
+type Failure struct {
+	Code    uint8
+	Message string
+	Stack   string  // of a panic, or a script's traceback
+	Errs    []error // the registered errors that it is
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// Unwrap lets errors.Is and errors.As find the registered errors.
+func (f *Failure) Unwrap() []error { return f.Errs }
+
+// Tracer is an error that brings its own traceback, as a script's does.
+type Tracer interface {
+	error
+	Traceback() string
+}
+
+// Errors is the set of errors that cross as themselves. It is safe for concurrent use.
+type Errors struct {
+	mu        sync.RWMutex
+	sentinels map[string]error
+	types     map[string]reflect.Type // pointers to, or structs
+	order     []string
+	where     map[string]string
+}
+
+// standard errors cross in every program.
+var standard = []struct {
+	code string
+	err  error
+}{
+	{"fs.ErrInvalid", fs.ErrInvalid},
+	{"fs.ErrPermission", fs.ErrPermission},
+	{"fs.ErrExist", fs.ErrExist},
+	{"fs.ErrNotExist", fs.ErrNotExist},
+	{"fs.ErrClosed", fs.ErrClosed},
+	{"os.ErrDeadlineExceeded", os.ErrDeadlineExceeded},
+	{"io.EOF", io.EOF},
+	{"io.ErrUnexpectedEOF", io.ErrUnexpectedEOF},
+	{"io.ErrShortWrite", io.ErrShortWrite},
+	{"io.ErrNoProgress", io.ErrNoProgress},
+	{"io.ErrClosedPipe", io.ErrClosedPipe},
+	{"context.Canceled", context.Canceled},
+	{"context.DeadlineExceeded", context.DeadlineExceeded},
+}
+
+const errnoCode = "errno:"
+
+// Register makes errors that are target cross as code. A target whose type crosses (a
+// struct, or a pointer to one, of fields that do) crosses with its fields, for
+// errors.As; any other crosses as itself, for errors.Is.
+func (e *Errors) Register(code string, target error, where string) error {
+	if code == "" || target == nil || strings.HasPrefix(code, errnoCode) {
+		return fmt.Errorf("%s: no code and target for an error: %q, %v", where, code, target)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range standard {
+		if s.code == code {
+			return fmt.Errorf("%s: error code %q is of the standard library", where, code)
+		}
+	}
+	if old, ok := e.where[code]; ok {
+		return fmt.Errorf("%s: error code %q is registered already, at %s", where, code, old)
+	}
+	if e.where == nil {
+		e.where, e.sentinels, e.types = map[string]string{}, map[string]error{}, map[string]reflect.Type{}
+	}
+	e.where[code] = where
+	e.order = append(e.order, code)
+	if t := reflect.TypeOf(target); crosses(t) {
+		e.types[code] = t
+	} else {
+		e.sentinels[code] = target
+	}
+	return nil
+}
+
+// crosses reports whether errors of type t are told apart by their fields.
+func crosses(t reflect.Type) bool {
+	base := t
+	if base.Kind() == reflect.Pointer {
+		base = base.Elem()
+	}
+	if base.Kind() != reflect.Struct || base.NumField() == 0 {
+		return false
+	}
+	_, err := codec.PlanOf(base)
+	return err == nil
+}
+
+// MaxErrorText bounds an error's text, and its stack, in bytes.
+const MaxErrorText = 64 << 10
+
+// encode is err as it crosses.
+func (e *Errors) encode(code uint8, err error, stack string) *failure {
+	f := &failure{Code: code, Text: clip(err.Error()), Stack: clip(stack)}
+	if t, ok := errors.AsType[Tracer](err); ok && stack == "" {
+		f.Stack = clip(t.Traceback())
+	}
+	for _, s := range standard {
+		if errors.Is(err, s.err) {
+			f.Kinds = append(f.Kinds, s.code)
+		}
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		f.Kinds = append(f.Kinds, errnoCode+strconv.Itoa(int(errno)))
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, code := range e.order {
+		if s, ok := e.sentinels[code]; ok {
+			if errors.Is(err, s) {
+				f.Kinds = append(f.Kinds, code)
+			}
+		} else if d, ok := encodeTyped(code, e.types[code], err); ok {
+			f.Data = append(f.Data, d)
+		}
+	}
+	return f
+}
+
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "�")
+	if len(s) > MaxErrorText {
+		return strings.ToValidUTF8(s[:MaxErrorText], "") + " …"
+	}
+	return s
+}
+
+func encodeTyped(code string, t reflect.Type, err error) (d typedError, ok bool) {
+	target := reflect.New(t)
+	if !errors.As(err, target.Interface()) {
+		return d, false
+	}
+	v := target
+	if t.Kind() == reflect.Pointer {
+		if v = target.Elem(); v.IsNil() {
+			return d, false
+		}
+	}
+	p, perr := codec.PlanOf(v.Type().Elem())
+	var buf bytes.Buffer
+	if perr != nil || p.Append(&buf, v.Interface(), false) != nil {
+		return d, false
+	}
+	return typedError{code, buf.Bytes()}, true
+}
+
+// decode is the Failure that f describes. Codes that are not registered here are
+// left out: the text says what they said.
+func (e *Errors) decode(f *failure) *Failure {
+	out := &Failure{Code: f.Code, Message: f.Text, Stack: f.Stack}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, code := range f.Kinds {
+		if err := e.sentinel(code); err != nil {
+			out.Errs = append(out.Errs, err)
+		}
+	}
+	for _, d := range f.Data {
+		if t, ok := e.types[d.Code]; ok {
+			if err := decodeTyped(t, d.Fields); err != nil {
+				out.Errs = append(out.Errs, err)
+			}
+		}
+	}
+	return out
+}
+
+func (e *Errors) sentinel(code string) error {
+	if n, ok := strings.CutPrefix(code, errnoCode); ok {
+		if errno, err := strconv.ParseUint(n, 10, 16); err == nil {
+			return syscall.Errno(errno)
+		}
+		return nil
+	}
+	for _, s := range standard {
+		if s.code == code {
+			return s.err
+		}
+	}
+	return e.sentinels[code]
+}
+
+func decodeTyped(t reflect.Type, fields []byte) error {
+	base := t
+	if t.Kind() == reflect.Pointer {
+		base = t.Elem()
+	}
+	p, err := codec.PlanOf(base)
+	if err != nil {
+		return nil
+	}
+	v := reflect.New(base)
+	if rest, err := p.Decode(fields, v.Interface(), false); err != nil || len(rest) > 0 {
+		return nil
+	}
+	if t.Kind() != reflect.Pointer {
+		v = v.Elem()
+	}
+	err, _ = v.Interface().(error)
+	return err
+}

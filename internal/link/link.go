@@ -1,0 +1,360 @@
+// Package link is one conversation between a manager and a worker: the
+// handshake, then calls, logs, modules and containers on the streams of package
+// mux, as PROTOCOL.md says.
+//
+// Both ends are a Link. It promises that a call ends exactly once, by a result, a
+// Failure, its context or the end of the link (Down); that the log records,
+// progress and output of a call are delivered before its result is; and that whatever
+// the peer sends is checked before it has an effect: what breaks a rule ends the
+// link with a *frame.Violation. It starts no process and owns no pipe: it is given
+// functions that do.
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/module"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// Limits; each has its line in PROTOCOL.md.
+const (
+	HandshakeTimeout = 10 * time.Second
+	ManagerStreams   = 65536     // streams that a manager may have open on one link
+	WorkerStreams    = 1024      // streams that a worker may have open on one link
+	LogQueue         = 1 << 20   // bytes of log records that wait to be written
+	LogWait          = time.Second // then the worker waits so long, then drops
+	MaxName          = 1024      // bytes of a function's, module's or container's name
+	LiftBytes        = 32 << 10  // bytes: longer []byte and strings travel beside CBOR
+	SlowFunction     = 100 * time.Microsecond // then the next calls leave the reader alone
+	slowCalls        = 64
+	MaxRequests      = 256       // modules and containers that a worker may ask for at once
+)
+
+// Config is what a Link needs to know of the process around it. All functions
+// may be called from several goroutines, unless said otherwise.
+type Config struct {
+	Side      mux.Side
+	Hello     Hello     // what this side tells; digest, window and streams are filled in
+	Functions *Registry // what this side implements, or calls
+	Errors    *Errors
+	Streams   int // how many streams the peer may open; 0: the named constant of its side
+
+	// Serving makes the link read all the time, and run short functions in the
+	// reader. Workers and services set it.
+	Serving bool
+
+	// Of a manager. They may be nil, and then the worker's asking breaks a rule.
+	Drain     func()                                                        // delivers what the worker has printed so far; called from one goroutine at a time
+	Log       func(Record)                                                  // from one goroutine at a time, in order
+	Modules   func(lang, name string) ([]module.Module, error)
+	Container func(name string, have uint64) (share uint64, c container.Container, err error) // c is nil when share is have
+
+	// Of a worker.
+	Level    func(slog.Level) // the manager's log level; from one goroutine at a time
+	Shutdown func()           // the manager asks to finish
+
+	// Closed is called once, when the link has ended.
+	Closed func(error)
+
+	// Record, when set, sees every frame, under a lock: it must be quick.
+	Record func(sent bool, h frame.Header, payload []byte)
+}
+
+// Link is one end of a conversation. It is safe for concurrent use.
+type Link struct {
+	conn *mux.Conn
+	cfg  Config
+
+	hello    Hello // the peer's
+	greeted  atomic.Bool
+	greeting mux.Waiter
+
+	// Positional reports that both ends have the same functions of the same types.
+	positional bool
+
+	drained  uint64 // the read after which output was last delivered; the reader's
+	requests atomic.Int32
+
+	mu       sync.Mutex
+	bulk     map[uint32]*mux.Stream // BULK streams that no message has named yet
+	incoming map[uint32]*Incoming   // calls that run here
+	idle     chan struct{}          // closed when incoming is empty, made by Idle
+	draining bool
+	dropped  atomic.Uint64
+	shares   shares
+}
+
+// New starts a link over t, which it owns from then on. A manager says HELLO at
+// once, a worker after the manager's.
+func New(t mux.Transport, cfg Config) *Link {
+	if cfg.Streams == 0 {
+		cfg.Streams = WorkerStreams
+		if cfg.Side == mux.WorkerSide {
+			cfg.Streams = ManagerStreams
+		}
+	}
+	l := &Link{cfg: cfg, bulk: map[uint32]*mux.Stream{}, incoming: map[uint32]*Incoming{}}
+	s := mux.NewState(cfg.Side, cfg.Streams)
+	s.Record = cfg.Record
+	s.Raw(frame.Preamble())
+	if cfg.Side == mux.ManagerSide {
+		s.Control(frame.Hello, l.ownHello(nil))
+	}
+	l.conn = mux.NewConn(t, s, (*handler)(l), cfg.Serving)
+	l.conn.Flush()
+	return l
+}
+
+func (l *Link) ownHello(functions map[string]string) []byte {
+	h := l.cfg.Hello
+	h.Digest = l.cfg.Functions.Digest()
+	h.Window, h.Streams = mux.Window, uint32(l.cfg.Streams)
+	h.Functions = functions
+	if h.Functions == nil {
+		h.Functions = map[string]string{}
+	}
+	if h.Languages == nil {
+		h.Languages = []string{}
+	}
+	b, err := helloPlan.bytes(&h)
+	if err != nil {
+		panic(err) // of static types that cross, and checked names
+	}
+	return b
+}
+
+// Greeted waits for the peer's HELLO. After HandshakeTimeout it ends the link.
+func (l *Link) Greeted(ctx context.Context) (Hello, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, HandshakeTimeout, errHandshake)
+	defer cancel()
+	for !l.greeted.Load() {
+		if err := l.conn.Wait(ctx, &l.greeting); err != nil {
+			if context.Cause(ctx) == errHandshake {
+				err = errHandshake
+				l.conn.Fail(err)
+			}
+			return Hello{}, err
+		}
+	}
+	return l.hello, nil
+}
+
+var errHandshake = frame.Violated("handshake", "no HELLO within %v", HandshakeTimeout)
+
+// Done is closed when the link has ended; Err is why.
+func (l *Link) Done() <-chan struct{} { return l.conn.Done() }
+
+// Err is why the link has ended, or nil.
+func (l *Link) Err() error { return l.conn.Err() }
+
+// Fail ends the link.
+func (l *Link) Fail(err error) { l.conn.Fail(err) }
+
+// Close ends the link and waits for its goroutines; functions of this side that still run
+// are among them.
+func (l *Link) Close() error { return l.conn.Close() }
+
+// Peer is what the peer told in its HELLO.
+func (l *Link) Peer() Hello { return l.hello }
+
+// Shutdown asks a worker to finish its calls and end.
+func (l *Link) Shutdown() { l.control(frame.Shutdown, nil) }
+
+// SetLevel tells a worker which log records to send.
+func (l *Link) SetLevel(level slog.Level) {
+	if b, err := levelPlan.bytes(&levelMessage{int(level)}); err == nil {
+		l.control(frame.LogLevel, b)
+	}
+}
+
+func (l *Link) control(h frame.Handle, payload []byte) error {
+	return l.conn.Update(func(s *mux.State) { s.Control(h, payload) })
+}
+
+// handler is the Link as mux sees it.
+type handler Link
+
+func (h *handler) Closed(err error) {
+	l := (*Link)(h)
+	l.mu.Lock()
+	calls := make([]*Incoming, 0, len(l.incoming))
+	for _, in := range l.incoming {
+		calls = append(calls, in)
+	}
+	l.mu.Unlock()
+	for _, in := range calls {
+		in.cancel(context.Canceled)
+	}
+	l.shares.close()
+	if l.cfg.Closed != nil {
+		l.cfg.Closed(err)
+	}
+}
+
+// Handle is what every frame comes to.
+func (h *handler) Handle(ev mux.Event) error {
+	l := (*Link)(h)
+	if !l.greeted.Load() {
+		return l.greet(ev)
+	}
+	if ev.Stream == nil {
+		return l.onControl(ev)
+	}
+	if ev.Kind == frame.Open {
+		return l.onOpen(ev)
+	}
+	switch u := ev.Stream.User.(type) {
+	case *Call:
+		return u.on(ev)
+	case *Incoming:
+		return u.on(ev)
+	case *landing:
+		return u.on(ev)
+	case *lifted:
+		return nil // its sender will notice
+	}
+	if ev.Kind == frame.Reset {
+		l.forget(ev.Stream.ID) // a BULK stream that no message had named
+		return nil
+	}
+	return frame.Violated("handle", "%s on stream %d", ev.Handle, ev.Stream.ID)
+}
+
+func (l *Link) greet(ev mux.Event) error {
+	if ev.Stream != nil || ev.Handle != frame.Hello {
+		return frame.Violated("handshake", "%s %s before HELLO", ev.Kind, ev.Handle)
+	}
+	var hello Hello
+	if err := helloPlan.only(ev.Payload, &hello, "HELLO"); err != nil {
+		return frame.Violated("handshake", "%v", err)
+	}
+	if hello.Window < mux.MinWindow || hello.Window > mux.TopWindow || hello.Streams < 1 || hello.Streams > ManagerStreams {
+		return frame.Violated("handshake", "a window of %d bytes, %d streams", hello.Window, hello.Streams)
+	}
+	l.hello = hello
+	l.positional = string(hello.Digest) == string(l.cfg.Functions.Digest())
+	var answer []byte
+	if l.cfg.Side == mux.WorkerSide {
+		var functions map[string]string
+		if !l.positional {
+			functions = l.cfg.Functions.Signatures()
+		}
+		answer = l.ownHello(functions)
+		l.setLevel(hello.Level)
+	}
+	err := l.conn.Update(func(s *mux.State) {
+		s.Peer(int(hello.Window), int(hello.Streams))
+		if answer != nil {
+			s.Control(frame.Hello, answer)
+		}
+	})
+	l.greeted.Store(true)
+	l.conn.Signal(&l.greeting)
+	if errors.Is(err, l.conn.Err()) {
+		return nil // the link has ended meanwhile: somebody says why
+	}
+	return err
+}
+
+func (l *Link) setLevel(level int) {
+	if l.cfg.Level != nil {
+		l.cfg.Level(slog.Level(level))
+	}
+}
+
+func (l *Link) onControl(ev mux.Event) error {
+	manager := l.cfg.Side == mux.ManagerSide
+	switch {
+	case ev.Handle == frame.ForwardLog && manager:
+		return l.onLog(ev.Payload)
+	case ev.Handle == frame.Shutdown && !manager:
+		if len(ev.Payload) > 0 {
+			return frame.Violated("message", "a SHUTDOWN of %d bytes", len(ev.Payload))
+		}
+		if l.cfg.Shutdown != nil {
+			l.cfg.Shutdown()
+		}
+	case ev.Handle == frame.LogLevel && !manager:
+		var m levelMessage
+		if err := levelPlan.only(ev.Payload, &m, "LOG_LEVEL"); err != nil {
+			return err
+		}
+		l.setLevel(m.Level)
+	case ev.Handle == frame.Ping:
+		if len(ev.Payload) > maxPing {
+			return frame.Violated("message", "a PING of %d bytes", len(ev.Payload))
+		}
+		l.control(frame.Pong, ev.Payload)
+	case ev.Handle == frame.Pong:
+	case ev.Handle == frame.Hello:
+		return frame.Violated("handshake", "a second HELLO")
+	default:
+		return frame.Violated("handle", "%s from this side", ev.Handle)
+	}
+	return nil
+}
+
+const maxPing = 64 // bytes
+
+func (l *Link) onOpen(ev mux.Event) error {
+	manager := l.cfg.Side == mux.ManagerSide
+	switch ev.Handle {
+	case frame.CallFunction:
+		return l.onCall(ev)
+	case frame.Bulk:
+		if len(ev.Payload) > 0 || ev.End || len(ev.Files) > 0 {
+			return frame.Violated("message", "BULK opened with more than nothing")
+		}
+		l.mu.Lock()
+		l.bulk[ev.Stream.ID] = ev.Stream
+		l.mu.Unlock()
+		return nil
+	case frame.GetModule:
+		if manager && l.cfg.Modules != nil {
+			return l.onGetModule(ev)
+		}
+	case frame.GetContainer:
+		if manager && l.cfg.Container != nil {
+			return l.onGetContainer(ev)
+		}
+	}
+	return frame.Violated("handle", "%s from this side", ev.Handle)
+}
+
+// claim takes the BULK stream that a message names.
+func (l *Link) claim(id uint32) (*mux.Stream, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st := l.bulk[id]
+	if st == nil {
+		return nil, frame.Violated("reply", "a part names stream %d, which is no unnamed BULK stream", id)
+	}
+	delete(l.bulk, id)
+	return st, nil
+}
+
+func (l *Link) forget(id uint32) {
+	l.mu.Lock()
+	delete(l.bulk, id)
+	l.mu.Unlock()
+}
+
+// Down is the end of the link as a call sees it.
+type Down struct {
+	Err        error // why the link ended
+	MayHaveRun bool  // the call may have begun on the other side
+}
+
+func (d *Down) Error() string { return fmt.Sprintf("the link ended: %v", d.Err) }
+
+// Unwrap is why the link ended.
+func (d *Down) Unwrap() error { return d.Err }

@@ -1,0 +1,122 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/outwork-go/outwork/internal/codec"
+)
+
+// Function is a function that can be called over a link.
+type Function struct {
+	Name        string
+	Args, Reply *codec.Plan
+	New         func() any                                       // a pointer to a zero argument
+	NewReply    func() any                                       // a pointer to a zero result
+	Invoke      func(ctx context.Context, args any) (any, error) // nil: declared only; it takes and returns pointers
+	Where       string                                           // file:line of its registration
+
+	// slow counts down the calls that run in goroutines of their own, because
+	// one before them took long in the reader.
+	slow atomic.Int32
+}
+
+// Signature is the function's type as text.
+func (f *Function) Signature() string {
+	return "func(" + f.Args.Signature() + ") " + f.Reply.Signature()
+}
+
+// Registry is a set of functions by name. It is safe for concurrent use.
+type Registry struct {
+	mu     sync.RWMutex
+	byName map[string]*Function
+	digest []byte
+}
+
+// Add registers f. A second one of the same name is an error that tells both
+// places, unless one of the two only declares what the other implements.
+func (r *Registry) Add(f *Function) error {
+	if f.Name == "" || len(f.Name) > MaxName || strings.ContainsFunc(f.Name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return fmt.Errorf("%s: %q is no name for a function: it must be 1 to %d bytes of text", f.Where, f.Name, MaxName)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byName == nil {
+		r.byName = map[string]*Function{}
+	}
+	if old := r.byName[f.Name]; old != nil {
+		return fmt.Errorf("%s: function %q is registered already, at %s", f.Where, f.Name, old.Where)
+	}
+	r.byName[f.Name] = f
+	r.digest = nil
+	return nil
+}
+
+// Lookup is the function of that name that is implemented here, or nil.
+func (r *Registry) Lookup(name string) *Function {
+	r.mu.RLock()
+	f := r.byName[name]
+	r.mu.RUnlock()
+	if f == nil || f.Invoke == nil {
+		return nil
+	}
+	return f
+}
+
+// Names are the names of the implemented functions, sorted.
+func (r *Registry) Names() []string {
+	return slices.Sorted(maps.Keys(r.Signatures()))
+}
+
+// Signatures maps the names of the implemented functions to their types.
+func (r *Registry) Signatures() map[string]string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	m := make(map[string]string, len(r.byName))
+	for name, f := range r.byName {
+		if f.Invoke != nil {
+			m[name] = f.Signature()
+		}
+	}
+	return m
+}
+
+// Digest tells two registries apart: two ends with the same one have the same
+// functions of the same types.
+func (r *Registry) Digest() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.digest != nil {
+		return r.digest
+	}
+	all := slices.SortedFunc(maps.Values(r.byName), func(a, b *Function) int { return cmp.Compare(a.Name, b.Name) })
+	h := sha256.New()
+	for _, f := range all {
+		fmt.Fprintf(h, "%d:%s%s\n", len(f.Name), f.Name, f.Signature())
+	}
+	r.digest = h.Sum(nil)
+	return r.digest
+}
+
+// maxListed is how many names an error about an unknown one lists.
+const maxListed = 20
+
+// listed is names as a phrase.
+func listed(what string, names []string) string {
+	if len(names) == 0 {
+		return "there are no " + what
+	}
+	more := ""
+	if len(names) > maxListed {
+		more = fmt.Sprintf(" and %d more", len(names)-maxListed)
+		names = names[:maxListed]
+	}
+	return what + " are " + strings.Join(names, ", ") + more
+}
