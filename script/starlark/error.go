@@ -32,8 +32,8 @@ func (e *Error) Error() string { return e.Msg }
 func (e *Error) Unwrap() error { return e.cause }
 
 const (
-	tracebackHead = 10  // frames shown of the outermost calls
-	tracebackTail = 20  // frames shown of the innermost calls
+	tracebackHead = 5   // frames shown of the outermost calls
+	tracebackTail = 10  // frames shown of the innermost calls
 	maxLineShown  = 160 // characters of source text shown of a line
 	maxSyntaxErrs = 10  // places shown where a file cannot be compiled
 	maxMessage    = 8192
@@ -123,8 +123,24 @@ func (r *run) writeSyntax(t *strings.Builder, err error) bool {
 }
 
 func (r *run) writePlace(t *strings.Builder, p syntax.Position, msg string) {
-	fmt.Fprintf(t, "  File %q, line %d, column %d: %s\n", p.Filename(), p.Line, p.Col, msg)
+	fmt.Fprintf(t, "  File %q, line %d", p.Filename(), p.Line)
+	if p.Col > 0 {
+		fmt.Fprintf(t, ", column %d", p.Col)
+	}
+	fmt.Fprintf(t, ": %s\n", msg)
 	r.writeLine(t, p)
+}
+
+// placeNewline moves the place of an unexpected newline, which the parser sees
+// at the start of the next line, to the line that it ends.
+func placeNewline(err error) error {
+	e, ok := errors.AsType[syntax.Error](err)
+	if ok && strings.HasPrefix(e.Msg, "got newline") && e.Pos.Col == 1 && e.Pos.Line > 1 {
+		e.Pos.Line--
+		e.Pos.Col = 0
+		return e
+	}
+	return err
 }
 
 func (r *run) writeLine(t *strings.Builder, p syntax.Position) {

@@ -17,8 +17,12 @@ const (
 	DefaultSteps  uint64 = 5_000_000_000 // steps, a minute or two
 	DefaultDepth         = 1000          // calls
 	MaxDepth             = 50_000        // calls; some 2 KiB of Go stack each
-	DefaultMemory int64  = 512 << 20     // bytes
+	DefaultMemory int64  = 192 << 20     // bytes; see below
 )
+
+// DefaultMemory is also what keeps the interpreter off the end of Go's stack,
+// which ends the process: it hashes and freezes values by recursion, and the
+// tuples nested five million deep that fit need half of the stack there is.
 
 // Bounds that no caller needs to change.
 const (

@@ -75,11 +75,11 @@ func cstringMethod(_ *run, v *containerValue, name string, args starlark.Tuple, 
 	if err := v.readAt(data, off); err != nil {
 		return nil, fmt.Errorf("cstring: %w", err)
 	}
-	end := bytes.IndexByte(data, 0)
-	if end < 0 {
+	before, _, ok := bytes.Cut(data, []byte{0})
+	if !ok {
 		return nil, fmt.Errorf("cstring: no NUL within %d bytes at offset %d", len(data), off)
 	}
-	return starlark.Bytes(data[:end]), nil
+	return starlark.Bytes(before), nil
 }
 
 func sha256Method(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

@@ -20,10 +20,18 @@ func export(v starlark.Value) (any, error) {
 	case starlark.Bytes:
 		return []byte(v), nil
 	case starlark.String:
-		e.room += len(v)
+		e.room += len(v) + itemSize
 	}
-	return e.value(v, place{text: "result"})
+	x, err := e.value(v, place{text: "result"})
+	if err == nil && e.room < 0 {
+		err = errTooLarge
+	}
+	return x, err
 }
+
+const itemSize = 8 // bytes that any value takes, about
+
+var errTooLarge = fmt.Errorf("the result is larger than %d MiB", maxResult>>20)
 
 // exporter counts what a result takes: a small value with much sharing would
 // be endless as a tree.
@@ -73,8 +81,8 @@ func printKey(k starlark.Value) string {
 }
 
 func (e *exporter) value(v starlark.Value, p place) (any, error) {
-	if e.room--; e.room < 0 {
-		return nil, fmt.Errorf("the result is larger than %d MiB", maxResult>>20)
+	if e.room -= itemSize; e.room < 0 {
+		return nil, errTooLarge
 	}
 	if p.depth > maxNesting {
 		return nil, fmt.Errorf("%s: nested deeper than %d, or within itself", &p, maxNesting)

@@ -158,7 +158,7 @@ func (r *run) exec(path string, source []byte) (starlark.StringDict, error) {
 	r.sources[path] = source
 	file, err := dialect.Parse(path, source, 0)
 	if err != nil {
-		return nil, err
+		return nil, placeNewline(err)
 	}
 	guardFile(file)
 	prog, err := starlark.FileProgram(file, r.env.Has)
@@ -181,7 +181,7 @@ func (r *run) callMain(main starlark.Value, args []string) (starlark.Value, erro
 		return starlark.None, nil
 	}
 	if _, ok := main.(starlark.Callable); !ok {
-		return nil, fmt.Errorf("main is a %s, not a function", main.Type())
+		return nil, fmt.Errorf("main is of type %s, not a function", main.Type())
 	}
 	if fn, ok := main.(*starlark.Function); ok {
 		if err := checkArity(fn, len(args)); err != nil {
