@@ -23,15 +23,18 @@ var layers = map[string][]string{
 
 	"internal/archtest/testdata": {""},
 
-	"internal/boot": {"internal/host", "internal/link", "internal/mux", "internal/frame", "internal/transport", "internal/codec"},
-	"internal/link": {
-		"container", "internal/host", "internal/module", "internal/output",
+	"internal/starter": {
+		"internal/host", "internal/link", "internal/output",
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
-	"internal/host":      {"internal/output", "internal/mux", "internal/frame", "internal/transport", "internal/codec"},
+	"internal/boot": {"internal/host", "internal/link", "internal/mux", "internal/frame", "internal/transport", "internal/codec"},
+	"internal/link": {
+		"container", "internal/module",
+		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
+	},
 	"internal/codec":     {"container"},
-	"internal/mux":       {"internal/frame", "internal/transport"},
-	"internal/transport": {"internal/frame"},
+	"internal/mux":       {"internal/frame"},
+	"internal/transport": {"internal/mux", "internal/frame"}, // it implements mux.Transport
 }
 
 // rule returns the line of layers for a package.

@@ -28,15 +28,15 @@ import (
 // Limits; each has its line in PROTOCOL.md.
 const (
 	HandshakeTimeout = 10 * time.Second
-	ManagerStreams   = 65536     // streams that a manager may have open on one link
-	WorkerStreams    = 1024      // streams that a worker may have open on one link
-	LogQueue         = 1 << 20   // bytes of log records that wait to be written
-	LogWait          = time.Second // then the worker waits so long, then drops
-	MaxName          = 1024      // bytes of a function's, module's or container's name
-	LiftBytes        = 32 << 10  // bytes: longer []byte and strings travel beside CBOR
+	ManagerStreams   = 65536                  // streams that a manager may have open on one link
+	WorkerStreams    = 1024                   // streams that a worker may have open on one link
+	LogQueue         = 1 << 20                // bytes of log records that wait to be written
+	LogWait          = time.Second            // then the worker waits so long, then drops
+	MaxName          = 1024                   // bytes of a function's, module's or container's name
+	LiftBytes        = 32 << 10               // bytes: longer []byte and strings travel beside CBOR
 	SlowFunction     = 100 * time.Microsecond // then the next calls leave the reader alone
 	slowCalls        = 64
-	MaxRequests      = 256       // modules and containers that a worker may ask for at once
+	MaxRequests      = 256 // modules and containers that a worker may ask for at once
 )
 
 // Config is what a Link needs to know of the process around it. All functions
@@ -53,8 +53,8 @@ type Config struct {
 	Serving bool
 
 	// Of a manager. They may be nil, and then the worker's asking breaks a rule.
-	Drain     func()                                                        // delivers what the worker has printed so far; called from one goroutine at a time
-	Log       func(Record)                                                  // from one goroutine at a time, in order
+	Drain     func()       // delivers what the worker has printed so far; called from one goroutine at a time
+	Log       func(Record) // from one goroutine at a time, in order
 	Modules   func(lang, name string) ([]module.Module, error)
 	Container func(name string, have uint64) (share uint64, c container.Container, err error) // c is nil when share is have
 

@@ -22,6 +22,7 @@ type Function struct {
 	NewReply    func() any                                       // a pointer to a zero result
 	Invoke      func(ctx context.Context, args any) (any, error) // nil: declared only; it takes and returns pointers
 	Where       string                                           // file:line of its registration
+	Async       bool                                             // it may take long: it never runs in the reader
 
 	// slow counts down the calls that run in goroutines of their own, because
 	// one before them took long in the reader.

@@ -263,7 +263,7 @@ func (in *Incoming) start() {
 		in.refuse(in.land.err)
 		return
 	}
-	if in.fn.slow.Load() > 0 {
+	if in.fn.Async || in.fn.slow.Load() > 0 {
 		in.fn.slow.Add(-1)
 		in.l.conn.Go(func() { in.run(); in.l.conn.Flush() })
 		return
@@ -274,7 +274,7 @@ func (in *Incoming) start() {
 func (in *Incoming) run() {
 	began := time.Now()
 	reply, err := in.invoke()
-	if time.Since(began) > SlowFunction {
+	if !in.fn.Async && time.Since(began) > SlowFunction {
 		in.fn.slow.Store(slowCalls)
 		defer in.l.conn.Flush()
 	}
