@@ -33,7 +33,7 @@ func Serve() error {
 		return err
 	}
 	s := &server{sup: sup, children: map[uint64]*host.Child{}}
-	_, _, _, reg := functions(s)
+	_, _, _, reg := functions(does{s.start, s.wait, s.signal})
 	l := link.New(t, link.Config{
 		Side: mux.WorkerSide, Serving: true, Functions: reg, Errors: &link.Errors{},
 		Hello: link.Hello{Name: "starter", PID: os.Getpid(), Confinement: "none"},

@@ -95,15 +95,16 @@ func mustPlan[T any]() *codec.Plan {
 	return p
 }
 
-// functions are a starter's; do is nil on the side that calls.
-func functions(do *server) (start, wait, signal *link.Function, reg *link.Registry) {
-	var startFn func(context.Context, *startArgs) (*startReply, error)
-	var waitFn func(context.Context, *uint64) (*Exit, error)
-	var signalFn func(context.Context, *signalArgs) (*struct{}, error)
-	if do != nil {
-		startFn, waitFn, signalFn = do.start, do.wait, do.signal
-	}
-	start, wait, signal = function("start", startFn), function("wait", waitFn), function("signal", signalFn)
+// does is what a starter does; zero on the side that calls.
+type does struct {
+	start  func(context.Context, *startArgs) (*startReply, error)
+	wait   func(context.Context, *uint64) (*Exit, error)
+	signal func(context.Context, *signalArgs) (*struct{}, error)
+}
+
+// functions are a starter's.
+func functions(d does) (start, wait, signal *link.Function, reg *link.Registry) {
+	start, wait, signal = function("start", d.start), function("wait", d.wait), function("signal", d.signal)
 	reg = &link.Registry{}
 	for _, f := range []*link.Function{start, wait, signal} {
 		if err := reg.Add(f); err != nil {

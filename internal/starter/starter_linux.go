@@ -37,7 +37,7 @@ func New(ctx context.Context) (*Starter, error) {
 	}
 	s := &Starter{ended: make(chan struct{})}
 	var reg *link.Registry
-	s.start, s.wait, s.signal, reg = functions(nil)
+	s.start, s.wait, s.signal, reg = functions(does{})
 	err = s.exec(theirs)
 	theirs.Close()
 	if err != nil {
