@@ -24,13 +24,14 @@ func (r *run) stop(err error) {
 	}
 }
 
-// interrupted is why the run must stop, or nil.
+// interrupted is why the run must stop, or nil. Once it was not nil, the
+// interpreter ends at its next step.
 func (r *run) interrupted() error {
+	if r.ctx.Err() != nil {
+		r.stop(stoppedBy(r.ctx))
+	}
 	if err := r.stopped.err.Load(); err != nil {
 		return *err
-	}
-	if r.ctx.Err() != nil {
-		return stoppedBy(r.ctx)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func weigh(v starlark.Value, limit int) error {
 		return err
 	}
 	if s.room < 0 {
-		return fmt.Errorf("the text would be longer than %d bytes", limit)
+		return fmt.Errorf("the text would be longer than about %d bytes", limit)
 	}
 	return nil
 }
@@ -31,9 +31,12 @@ func weight(v starlark.Value) (int, error) {
 
 type scale struct{ room int }
 
+// itemWeight is what any value takes at least, with what stands around it.
+const itemWeight = 4 // bytes
+
 // add takes v from the room, and stops adding when there is none.
 func (s *scale) add(v starlark.Value, depth int) error {
-	if s.room--; s.room < 0 {
+	if s.room -= itemWeight; s.room < 0 {
 		return nil
 	}
 	if depth > maxNesting {
