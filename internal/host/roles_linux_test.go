@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 	if !ok {
 		os.Exit(m.Run())
 	}
+	if roles[role] == nil {
+		fmt.Fprintf(os.Stderr, "no role %q\n", role)
+		os.Exit(99)
+	}
 	if err := roles[role](os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, role+":", err)
 		os.Exit(99)
@@ -135,9 +139,9 @@ func supervise(args []string) error {
 		return err
 	}
 	for _, role := range args {
-		env := append(os.Environ(), roleVar+"="+role)
-		_, err := s.Start(Spec{Path: "/proc/self/exe", Args: []string{"host", "setsid"}, Env: env, Files: []*os.File{nil, os.Stdout, os.Stderr}})
-		if err != nil {
+		sp := spec(role, "setsid")
+		sp.Files = []*os.File{nil, os.Stdout, os.Stderr}
+		if _, err := s.Start(sp); err != nil {
 			return err
 		}
 	}

@@ -160,6 +160,9 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 	w.Close()
 	procs := introduced(t, lines(t, r), 4)
+	if len(procs["setsid"]) != 3 {
+		t.Fatal("not the processes that were asked for:", procs)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +179,11 @@ func TestSupervisorKilled(t *testing.T) {
 // A supervisor below a supervisor: what it leaves carries both marks.
 func TestNestedSupervisorKilled(t *testing.T) {
 	s := open(t)
-	inner, out := play(t, s, "supervise", "fork")
-	procs := introduced(t, out, 2)
+	inner, out := play(t, s, "supervise", "breed")
+	procs := introduced(t, out, 3)
+	if len(procs["setsid"]) != 1 {
+		t.Fatal("not the process that was asked for:", procs)
+	}
 	mustLive(t, procs["setsid"]...)
 	kill(t, inner, syscall.SIGKILL)
 	mustEnd(t, procs["setsid"]...)
