@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 
 	"go.starlark.net/starlark"
 
@@ -31,14 +32,14 @@ func (v *containerValue) Hash() (uint32, error) {
 }
 
 func (v *containerValue) AttrNames() []string {
-	return append(slices.Sorted(maps.Keys(containerMethods)), "size")
+	return append(slices.Sorted(maps.Keys(containerMethods())), "size")
 }
 
 func (v *containerValue) Attr(name string) (starlark.Value, error) {
 	if name == "size" {
 		return starlark.MakeInt64(v.n), nil
 	}
-	if m := containerMethods[name]; m != nil {
+	if m := containerMethods()[name]; m != nil {
 		return m.BindReceiver(v), nil
 	}
 	return nil, nil
@@ -47,7 +48,9 @@ func (v *containerValue) Attr(name string) (starlark.Value, error) {
 // method is a built-in method of a container.
 type method func(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error)
 
-var containerMethods = makeMethods()
+// containerMethods is made when a script first uses a container: a worker that
+// runs none should not wait for it.
+var containerMethods = sync.OnceValue(makeMethods)
 
 func makeMethods() map[string]*starlark.Builtin {
 	methods := map[string]*starlark.Builtin{}

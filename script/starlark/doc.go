@@ -57,6 +57,7 @@
 // so that a script can overshoot its limit between two samples, and some
 // built-ins of the language over very large values (sorting, parsing an
 // integer of millions of digits) cannot be interrupted. Host.Stuck tells of a
-// script that does not stop. Where the machine must be protected from a
-// hostile script, confine the process.
+// script that does not stop. With a memory limit well above [DefaultMemory],
+// hashing or freezing values nested millions deep ends the process. Where the
+// machine must be protected from a hostile script, confine the process.
 package starlark

@@ -25,7 +25,7 @@ func (r *run) environment(args []string) starlark.StringDict {
 	list.Freeze()
 	env := starlark.StringDict{
 		"args":      list,
-		"log":       logModule,
+		"log":       logModule(),
 		"json":      guardModule(json.Module),
 		"math":      math.Module,
 		"time":      startime.Module,

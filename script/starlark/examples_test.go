@@ -22,18 +22,23 @@ func example(t testing.TB, name string, c container.Container, args ...string) (
 	if err != nil {
 		t.Fatal(err)
 	}
+	h, out := sharing(c)
+	_, err = Run(t.Context(), h, Script{Name: name, Source: source, Args: args}, Limits{Steps: 100_000_000})
+	return out.String(), err
+}
+
+// sharing is a host that shares c as data.
+func sharing(c container.Container) (Host, *bytes.Buffer) {
 	var out bytes.Buffer
-	h := Host{
+	return Host{
 		Stdout: &out,
 		Shared: func(_ context.Context, name string) (container.Container, error) {
-			if c == nil || name != "data" {
+			if name != "data" {
 				return nil, fmt.Errorf("no container is named %q", name)
 			}
 			return c, nil
 		},
-	}
-	_, err = Run(t.Context(), h, Script{Name: name, Source: source, Args: args}, Limits{Steps: 100_000_000})
-	return out.String(), err
+	}, &out
 }
 
 func importLines(names []string) string {

@@ -45,7 +45,7 @@ var assignOps = map[syntax.Token]syntax.Token{
 }
 
 func guardOperand(op syntax.Token, pos syntax.Position, y syntax.Expr) syntax.Expr {
-	if lit, ok := y.(*syntax.Literal); ok && lit.Token == syntax.FLOAT {
+	if lit, ok := y.(*syntax.Literal); ok && isHarmless(lit.Value) {
 		return y
 	}
 	switch op {
@@ -55,6 +55,19 @@ func guardOperand(op syntax.Token, pos syntax.Position, y syntax.Expr) syntax.Ex
 		return guardCall(guardFormat, pos, y)
 	}
 	return y
+}
+
+// smallFactor is the growth that one multiplication may cause unchecked.
+const smallFactor = 16
+
+func isHarmless(literal any) bool {
+	switch v := literal.(type) {
+	case float64:
+		return true
+	case int64:
+		return v <= smallFactor
+	}
+	return false
 }
 
 func guardCall(name string, pos syntax.Position, x syntax.Expr) syntax.Expr {
@@ -139,10 +152,9 @@ func formatGuard(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _
 
 // productGuard wraps the right side of * where the product may be large.
 func productGuard(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
-	const small = 16 // the growth that one multiplication may cause unchecked
 	switch y := args[0].(type) {
 	case starlark.Int:
-		if n, ok := y.Int64(); !ok || n > small || n < -small {
+		if n, ok := y.Int64(); !ok || n > smallFactor || n < -smallFactor {
 			return factor{y}, nil
 		}
 	case starlark.String, starlark.Bytes, starlark.Tuple, *starlark.List:

@@ -9,14 +9,16 @@ import (
 	"go.starlark.net/starlarkstruct"
 )
 
-var logModule = &starlarkstruct.Module{
-	Name: "log",
-	Members: starlark.StringDict{
-		"debug": logBuiltin("log.debug", slog.LevelDebug),
-		"info":  logBuiltin("log.info", slog.LevelInfo),
-		"warn":  logBuiltin("log.warn", slog.LevelWarn),
-		"error": logBuiltin("log.error", slog.LevelError),
-	},
+func logModule() *starlarkstruct.Module {
+	return &starlarkstruct.Module{
+		Name: "log",
+		Members: starlark.StringDict{
+			"debug": logBuiltin("log.debug", slog.LevelDebug),
+			"info":  logBuiltin("log.info", slog.LevelInfo),
+			"warn":  logBuiltin("log.warn", slog.LevelWarn),
+			"error": logBuiltin("log.error", slog.LevelError),
+		},
+	}
 }
 
 func logBuiltin(name string, level slog.Level) *starlark.Builtin {
