@@ -2,6 +2,7 @@ package starlark
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -70,40 +71,28 @@ func count(n int, noun string) string {
 
 // signature is fn as its definition reads, with … for defaults.
 func signature(fn *starlark.Function) string {
-	n := fn.NumParams()
-	kwargs, varargs := -1, -1
+	params := make([]string, fn.NumParams())
+	for i := range params {
+		params[i], _ = fn.Param(i)
+		if fn.ParamDefault(i) != nil {
+			params[i] += "=…"
+		}
+	}
+	var keywords, star []string // what stands last, and what stands before keyword-only parameters
 	if fn.HasKwargs() {
-		n--
-		kwargs = n
+		params, keywords = cutLast(params, "**")
 	}
 	if fn.HasVarargs() {
-		n--
-		varargs = n
+		params, star = cutLast(params, "*")
+	} else if fn.NumKwonlyParams() > 0 {
+		star = []string{"*"}
 	}
-	var params []string
-	for i := range n {
-		name, _ := fn.Param(i)
-		if i == n-fn.NumKwonlyParams() && varargs < 0 {
-			params = append(params, "*")
-		}
-		if i == n-fn.NumKwonlyParams() && varargs >= 0 {
-			params = append(params, rest(fn, "*", varargs))
-		}
-		if fn.ParamDefault(i) != nil {
-			name += "=…"
-		}
-		params = append(params, name)
-	}
-	if fn.NumKwonlyParams() == 0 && varargs >= 0 {
-		params = append(params, rest(fn, "*", varargs))
-	}
-	if kwargs >= 0 {
-		params = append(params, rest(fn, "**", kwargs))
-	}
-	return fn.Name() + "(" + strings.Join(params, ", ") + ")"
+	positional := len(params) - fn.NumKwonlyParams()
+	all := slices.Concat(params[:positional], star, params[positional:], keywords)
+	return fn.Name() + "(" + strings.Join(all, ", ") + ")"
 }
 
-func rest(fn *starlark.Function, stars string, i int) string {
-	name, _ := fn.Param(i)
-	return stars + name
+func cutLast(params []string, stars string) (rest, last []string) {
+	n := len(params) - 1
+	return params[:n], []string{stars + params[n]}
 }

@@ -248,6 +248,7 @@ func TestMain(t *testing.T) {
 		{"def main(): pass", "x", "main() takes no arguments, and the script was given 1 argument"},
 		{"def main(a, *b): pass", "", "main(a, *b) takes at least 1 argument,"},
 		{"def main(a, *, b, **c): pass", "x", "main(a, *, b, **c) needs b by name"},
+		{"def main(a, b, *c, d = 1, **e): pass", "x", "main(a, b, *c, d=…, **e) takes at least 2 arguments,"},
 		{"def main(*a, b = 1): return b", "x", "1"},
 		{"main = 3", "", "main is of type int, not a function"},
 	} {
