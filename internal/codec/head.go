@@ -50,6 +50,18 @@ func (h head) isFloat() bool {
 	return h.major == majorOther && h.info >= infoFloat16 && h.info <= infoFloat64
 }
 
+// isNaN reports whether a float is not a number: exponent all ones and a
+// fraction that is not zero.
+func (h head) isNaN() bool {
+	switch h.info {
+	case infoFloat16:
+		return h.arg&0x7fff > 0x7c00
+	case infoFloat32:
+		return h.arg&0x7fffffff > 0x7f800000
+	}
+	return h.arg&(1<<63-1) > 0x7ff<<52
+}
+
 // String is what errors call the item.
 func (h head) String() string {
 	switch {

@@ -88,9 +88,18 @@ type Link struct {
 	bulk     map[uint32]*mux.Stream // BULK streams that no message has named yet
 	incoming map[uint32]*Incoming   // calls that run here
 	idle     chan struct{}          // closed when incoming is empty, made by Idle
-	draining bool
 	dropped  atomic.Uint64
 	shares   shares
+	kept     sync.Map
+}
+
+// Keep is what belongs to the link under key: made once, by create.
+func (l *Link) Keep(key any, create func() any) any {
+	if v, ok := l.kept.Load(key); ok {
+		return v
+	}
+	v, _ := l.kept.LoadOrStore(key, create())
+	return v
 }
 
 // New starts a link over t, which it owns from then on. A manager says HELLO at

@@ -1,0 +1,103 @@
+package outwork
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/starter"
+)
+
+// mainCalled tells a program that calls Main from one that forgot to.
+var mainCalled atomic.Bool
+
+// Main makes workers of this program possible: call it first thing in main, and in TestMain of
+// packages whose tests start workers. In a process that was started as a worker it
+// serves its manager and never returns; in any other it returns at once.
+//
+// In a worker slog.Default, and with it package log, sends its records to
+// the manager; standard input is empty.
+func Main() {
+	mainCalled.Store(true)
+	role := os.Getenv(starter.RoleVariable)
+	if role == "" {
+		return
+	}
+	os.Unsetenv(starter.RoleVariable)
+	if err := play(role); err != nil {
+		fmt.Fprintf(os.Stderr, "outwork: %v\n", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// play is all that a started process does.
+func play(role string) error {
+	if err := checkStarted(); err != nil {
+		return fmt.Errorf("%s=%s: %w", starter.RoleVariable, role, err)
+	}
+	switch role {
+	case starter.RoleStarter:
+		return starter.Serve()
+	case starter.RoleWorker:
+		return work()
+	}
+	return fmt.Errorf("%s=%s is no role that this version knows", starter.RoleVariable, role)
+}
+
+// errForgotMain is what a program gets that starts a worker without having called Main.
+var errForgotMain = errors.New("outwork.Main was not called: call it first thing in main, or in TestMain; a worker is this program started again, and would run main itself otherwise")
+
+// work serves the manager until it has had enough.
+func work() error {
+	t, err := workerTransport()
+	if err != nil {
+		return err
+	}
+	var shutdown sync.Once
+	asked := make(chan struct{})
+	level := new(slog.LevelVar)
+	l := link.New(t, workerConfig(level, func() { shutdown.Do(func() { close(asked) }) }))
+	slog.SetDefault(slog.New(&forwarder{l: l, level: level}))
+	select {
+	case <-l.Done():
+		if v := violation(l.Err()); v != nil {
+			return fmt.Errorf("the manager broke the protocol: %w", v)
+		}
+	case <-asked:
+		l.Idle(context.Background())
+		l.Flushed()
+	}
+	return nil
+}
+
+// workerConfig is a worker's side of a link.
+func workerConfig(level *slog.LevelVar, shutdown func()) link.Config {
+	return link.Config{
+		Side: mux.WorkerSide, Serving: true, Functions: &functions, Errors: &crossing,
+		Hello:    link.Hello{Build: buildID(), Languages: languages(), Confinement: "none", PID: os.Getpid()},
+		Level:    level.Set,
+		Shutdown: shutdown,
+	}
+}
+
+// buildID tells builds of a program apart, for people.
+func buildID() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return info.Main.Path + "@" + s.Value
+		}
+	}
+	return info.Main.Path + "@" + info.Main.Version
+}

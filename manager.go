@@ -1,0 +1,311 @@
+package outwork
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/outwork-go/outwork/internal/module"
+	"github.com/outwork-go/outwork/internal/output"
+	"github.com/outwork-go/outwork/internal/starter"
+)
+
+// OutputMode is how what workers print is delivered.
+type OutputMode int
+
+// The modes.
+const (
+	// OutputStream delivers each line when it is finished, tagged with the
+	// worker's name as soon as there is more than one worker.
+	OutputStream OutputMode = iota
+	// OutputAtomic delivers all output of one call or script in one piece
+	// when it ends. A worker then runs one call at a time.
+	OutputAtomic
+	// OutputLog makes each line a log record, at level Info.
+	OutputLog
+)
+
+// DefaultGrace is how long a worker that is asked to end has, before it is killed.
+const DefaultGrace = 2 * time.Second
+
+// Manager hands out work: it starts workers, shares containers with them, serves them modules, and
+// receives their logs and output. The zero value is ready. The fields must not
+// change after the first Start; the methods are safe for concurrent use. Close or
+// Shutdown must be called after a Start.
+type Manager struct {
+	Log     *slog.Logger // receives the workers' records; nil: slog.Default()
+	Stdout  io.Writer    // receives the workers' output; nil: os.Stdout
+	Stderr  io.Writer    // nil: os.Stderr
+	Output  OutputMode
+	Modules fs.FS         // serves scripts' imports; nil: there are none. os.Root's FS keeps links inside
+	Grace   time.Duration // 0: DefaultGrace
+
+	// Record, when set, receives what crosses each link, for `outwork wire`. Its errors are
+	// ignored.
+	Record io.Writer
+
+	mu       sync.Mutex // guards what follows
+	started  bool
+	closing  bool
+	sink     *output.Sink
+	recorder *recorder
+	modules  *module.Server
+	level    slog.Level // least level that workers send
+	starter  *starter.Starter
+	starting chan struct{} // closed when the starter is there, or is not
+	workers  map[*Worker]bool
+	names    map[string]bool
+	count    int
+	shares   map[string]*share
+	nextID   uint64
+	changed  chan struct{} // closed when a worker has gone
+}
+
+// setup makes ready what the first Start needs. m.mu is held.
+func (m *Manager) setup() {
+	if m.started {
+		return
+	}
+	m.started = true
+	m.workers, m.names = map[*Worker]bool{}, map[string]bool{}
+	m.changed = make(chan struct{})
+	m.level = leastLevel(m.logger())
+	cfg := output.Config{Stdout: m.Stdout, Stderr: m.Stderr, Line: m.logLine}
+	if cfg.Stdout == nil {
+		cfg.Stdout = os.Stdout
+	}
+	if cfg.Stderr == nil {
+		cfg.Stderr = os.Stderr
+	}
+	switch m.Output {
+	case OutputAtomic:
+		cfg.Mode = output.Atomic
+	case OutputLog:
+		cfg.Mode = output.Log
+	}
+	m.sink = output.NewSink(cfg)
+	if m.Record != nil {
+		m.recorder = newRecorder(m.Record)
+	}
+	if m.Modules != nil {
+		m.modules = module.NewServer(m.Modules)
+	}
+}
+
+// ready returns the manager's starter.
+func (m *Manager) ready(ctx context.Context) (*starter.Starter, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for {
+		switch {
+		case m.closing:
+			return nil, ErrClosed
+		case m.starter != nil:
+			return m.starter, nil
+		case m.starting == nil:
+			return m.launch(ctx)
+		}
+		starting := m.starting
+		m.mu.Unlock()
+		select {
+		case <-starting:
+		case <-ctx.Done():
+		}
+		m.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// launch starts the starter, with m.mu released meanwhile.
+func (m *Manager) launch(ctx context.Context) (*starter.Starter, error) {
+	m.starting = make(chan struct{})
+	m.mu.Unlock()
+	s, err := starter.New(ctx)
+	m.mu.Lock()
+	close(m.starting)
+	m.starting = nil
+	if err == nil && m.closing {
+		m.mu.Unlock()
+		s.Close()
+		m.mu.Lock()
+		return nil, ErrClosed
+	}
+	m.starter = s
+	if err != nil {
+		m.starter = nil
+	}
+	return s, err
+}
+
+// name makes t's name unique.
+func (m *Manager) name(t *Target) (string, error) {
+	if t.Name == "" {
+		base := filepath.Base(os.Args[0])
+		if t.Program != "" {
+			base = filepath.Base(t.Program)
+		}
+		for {
+			m.count++
+			if name := fmt.Sprintf("%s-%d", base, m.count); !m.names[name] {
+				m.names[name] = true
+				return name, nil
+			}
+		}
+	}
+	if err := checkName(t.Name); err != nil {
+		return "", err
+	}
+	if m.names[t.Name] {
+		return "", fmt.Errorf("there is a worker of that name already: %w", fs.ErrExist)
+	}
+	m.names[t.Name] = true
+	return t.Name, nil
+}
+
+// maxName is the length of a worker's name, in bytes.
+const maxName = 64
+
+func checkName(name string) error {
+	if len(name) > maxName {
+		return fmt.Errorf("the name is %d bytes long, more than %d", len(name), maxName)
+	}
+	if string(output.Sanitize([]byte(name))) != name {
+		return errors.New("the name has control characters")
+	}
+	return nil
+}
+
+// SetLogLevel sets the least level of log records that workers send, now and later. Until it is
+// called, that is the least level that the manager's logger takes at the first Start. What workers do
+// not send costs nothing on the way.
+func (m *Manager) SetLogLevel(level slog.Level) {
+	m.mu.Lock()
+	m.setup()
+	m.level = level
+	workers := m.list()
+	m.mu.Unlock()
+	for _, w := range workers {
+		w.link.SetLevel(level)
+	}
+}
+
+// list is the workers; m.mu is held.
+func (m *Manager) list() []*Worker {
+	all := make([]*Worker, 0, len(m.workers))
+	for w := range m.workers {
+		all = append(all, w)
+	}
+	return all
+}
+
+func (m *Manager) snapshot() []*Worker {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.list()
+}
+
+// Busy reports whether a call runs in any worker, also one that nobody waits for any more.
+func (m *Manager) Busy() bool {
+	for _, w := range m.snapshot() {
+		if w.Busy() {
+			return true
+		}
+	}
+	return false
+}
+
+// Wait returns when no call runs in any worker, or with ctx's error.
+func (m *Manager) Wait(ctx context.Context) error {
+	for m.Busy() {
+		for _, w := range m.snapshot() {
+			if err := w.link.Quiet(ctx); err != nil && ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// Shutdown takes no more calls, lets the running ones finish, and ends all workers in
+// peace: their last output and log records arrive. When ctx ends first, the calls
+// are cancelled, and what has not ended after the grace is killed. It returns, with ctx's error if
+// that was so, when no process, goroutine or file of the manager's is left.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, 1)
+	for _, w := range m.stop() {
+		wg.Go(func() {
+			if err := w.shutdown(ctx); err != nil {
+				select {
+				case errs <- err:
+				default:
+				}
+			}
+		})
+	}
+	wg.Wait()
+	err := m.Close()
+	select {
+	case first := <-errs:
+		return first
+	default:
+		return err
+	}
+}
+
+// stop lets nothing start any more.
+func (m *Manager) stop() []*Worker {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closing = true
+	return m.list()
+}
+
+// Close ends all workers now: calls that run end with a [*LostError]. A worker gets
+// SIGTERM, and SIGKILL after the grace. It returns when no process, goroutine or file of the
+// manager's is left, and may be called again. Its error is the first of writing to Stdout or Stderr.
+func (m *Manager) Close() error {
+	var wg sync.WaitGroup
+	for _, w := range m.stop() {
+		wg.Go(func() { w.Close() })
+	}
+	wg.Wait()
+	m.mu.Lock()
+	s, starting := m.starter, m.starting
+	m.starter = nil
+	m.mu.Unlock()
+	if starting != nil {
+		<-starting
+	}
+	var err error
+	if s != nil {
+		err = s.Close()
+	}
+	if m.sink != nil && err == nil {
+		err = m.sink.Err()
+	}
+	return err
+}
+
+func (m *Manager) grace() time.Duration {
+	if m.Grace > 0 {
+		return m.Grace
+	}
+	return DefaultGrace
+}
+
+func (m *Manager) logger() *slog.Logger {
+	if m.Log != nil {
+		return m.Log
+	}
+	return slog.Default()
+}

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package outwork
+
+import (
+	"context"
+
+	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/starter"
+)
+
+func (m *Manager) start(ctx context.Context, _ Target) (*Worker, error) {
+	_, err := starter.New(ctx)
+	return nil, err
+}
+
+func workerTransport() (mux.Transport, error) { return nil, starter.Serve() }
+
+func checkStarted() error { return starter.Serve() }

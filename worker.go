@@ -1,0 +1,290 @@
+package outwork
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/output"
+	"github.com/outwork-go/outwork/internal/starter"
+)
+
+// Worker is a process that does work for one manager. Functions are called on it. It is
+// safe for concurrent use.
+type Worker struct {
+	m       *Manager
+	name    string
+	link    *link.Link
+	proc    process
+	capture *output.Capture // nil in memory
+	tap     *output.Tap
+	one     chan struct{} // in atomic mode, holds the token of the one call
+	done    chan struct{}
+
+	mu     sync.Mutex
+	closed bool // by this side
+	ended  ending
+	shares map[string]*share
+}
+
+// process is what a worker runs in.
+type process interface {
+	Wait() (starter.Exit, error)
+	Signal(syscall.Signal) error
+}
+
+// ending is how a worker ended; set before done is closed.
+type ending struct {
+	err  error // why the link ended
+	exit starter.Exit
+	tail []byte
+}
+
+// Name is the worker's name.
+func (w *Worker) Name() string { return w.name }
+
+// PID is the worker's process number, as it tells itself.
+func (w *Worker) PID() int { return w.link.Peer().PID }
+
+// Done is closed when the worker has ended.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
+// Err is nil while the worker lives, and then the [*LostError] or [*ProtocolError]
+// that says how it ended.
+func (w *Worker) Err() error {
+	select {
+	case <-w.done:
+		return w.loss("", false)
+	default:
+		return nil
+	}
+}
+
+// Busy reports whether a call runs in the worker, also one that nobody waits for
+// any more.
+func (w *Worker) Busy() bool { return w.link.Busy() > 0 }
+
+// call is of Callee.
+func (w *Worker) call(ctx context.Context, f *link.Function, args any) (any, error) {
+	if w.one != nil {
+		select {
+		case w.one <- struct{}{}:
+			defer func() { <-w.one }()
+		case <-ctx.Done():
+			return nil, &callError{f.Name, w.name, "", ctx.Err()}
+		case <-w.done:
+		}
+	}
+	if w.tap != nil {
+		w.tap.CallBegin()
+		defer w.tap.CallEnd()
+	}
+	v, err := w.link.Call(ctx, f, args, options(ctx))
+	if err == nil {
+		return v, nil
+	}
+	return nil, w.explain(ctx, f.Name, err)
+}
+
+// explain is a failed call's error as callers see it.
+func (w *Worker) explain(ctx context.Context, function string, err error) error {
+	if f, ok := errors.AsType[*link.Failure](err); ok {
+		if ctx.Err() != nil && errors.Is(f, ctx.Err()) {
+			return &callError{function, w.name, "", ctx.Err()}
+		}
+		return remote(f, function, w.name, "")
+	}
+	if d, ok := errors.AsType[*link.Down](err); ok {
+		select {
+		case <-w.done: // soon: the process is dead, or is being killed
+			return w.loss(function, d.MayHaveRun)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	return &callError{function, w.name, "", err}
+}
+
+// loss is the error for an ended worker.
+func (w *Worker) loss(function string, mayHaveRun bool) error {
+	e := &w.ended
+	if v := violation(e.err); v != nil {
+		return &ProtocolError{Worker: w.name, Function: function, Rule: v.Rule, Detail: v.Detail}
+	}
+	cause := e.err
+	w.mu.Lock()
+	if w.closed {
+		cause = ErrClosed
+	}
+	w.mu.Unlock()
+	if cause == nil || errors.Is(cause, io.EOF) {
+		cause = errEnded
+	}
+	lost := &LostError{Worker: w.name, Function: function, ExitCode: e.exit.Code, Stderr: e.tail, MayHaveRun: mayHaveRun, Cause: cause}
+	if e.exit.Signal != 0 {
+		lost.Signal = syscall.Signal(e.exit.Signal).String()
+	}
+	return lost
+}
+
+var errEnded = errors.New("its process ended")
+
+// Bounds of a worker's end.
+const (
+	exitDrain  = 50 * time.Millisecond  // for what a dead process wrote to its link
+	tailDrain  = 100 * time.Millisecond // for its output, when the sink is slow
+	exitedSoon = 20 * time.Millisecond  // for a process that closed its link to exit by itself
+)
+
+// supervise sees the worker to its end.
+func (w *Worker) supervise() {
+	exited := make(chan starter.Exit, 1)
+	go func() {
+		exit, _ := w.proc.Wait()
+		exited <- exit
+	}()
+	select {
+	case w.ended.exit = <-exited:
+		// Its results may still lie in the socket: they count.
+		select {
+		case <-w.link.Done():
+		case <-time.After(exitDrain):
+			w.link.Fail(io.EOF)
+		}
+	case <-w.link.Done():
+		select {
+		case w.ended.exit = <-exited:
+		case <-time.After(w.patience()):
+			w.proc.Signal(syscall.SIGKILL)
+			w.ended.exit = <-exited
+		}
+	}
+	w.ended.err = w.link.Err()
+	if w.capture != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), tailDrain)
+		err := w.capture.Close(ctx)
+		cancel()
+		w.ended.tail = w.capture.Tail()
+		w.leave(err == nil)
+		return
+	}
+	w.leave(true)
+}
+
+// patience is how long a worker whose link has ended may take to exit.
+func (w *Worker) patience() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return w.m.grace()
+	}
+	if violation(w.link.Err()) != nil {
+		return 0
+	}
+	return exitedSoon
+}
+
+// leave ends the worker's life in its manager.
+func (w *Worker) leave(drained bool) {
+	m := w.m
+	close(w.done)
+	if !drained {
+		w.capture.Close(context.Background())
+	}
+	if w.tap != nil {
+		w.tap.Close()
+	}
+	w.link.Close()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.workers, w)
+	delete(m.names, w.name)
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// gone waits until leave has run.
+func (w *Worker) gone() {
+	m := w.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.workers[w] {
+		changed := m.changed
+		m.mu.Unlock()
+		<-changed
+		m.mu.Lock()
+	}
+}
+
+// Close ends the worker now, as Manager.Close does for all. It always returns
+// nil.
+func (w *Worker) Close() error {
+	w.mu.Lock()
+	first := !w.closed
+	w.closed = true
+	w.mu.Unlock()
+	if first {
+		w.proc.Signal(syscall.SIGTERM)
+		timer := time.AfterFunc(w.m.grace(), func() { w.proc.Signal(syscall.SIGKILL) })
+		defer timer.Stop()
+	}
+	w.gone()
+	return nil
+}
+
+// shutdown ends the worker when its calls have finished, or ctx has ended.
+func (w *Worker) shutdown(ctx context.Context) error {
+	err := w.link.Quiet(ctx)
+	if ctx.Err() == nil {
+		err = nil // the worker was lost, which its calls were told
+	}
+	w.mu.Lock()
+	first := !w.closed
+	w.closed = true
+	w.mu.Unlock()
+	if first {
+		w.link.Shutdown()
+		timer := time.AfterFunc(w.m.grace(), func() { w.proc.Signal(syscall.SIGKILL) })
+		defer timer.Stop()
+	}
+	w.gone()
+	return err
+}
+
+// start hooks a link up to the worker's manager.
+func (m *Manager) config(w *Worker) link.Config {
+	cfg := link.Config{
+		Side: mux.ManagerSide, Functions: &functions, Errors: &crossing,
+		Hello:   link.Hello{Name: w.name, Build: buildID(), Level: int(m.level), Confinement: "none"},
+		Log:     w.log,
+		Modules: m.module,
+		Container: func(name string, have uint64) (uint64, container.Container, error) {
+			return w.shared(name, have)
+		},
+	}
+	if m.recorder != nil {
+		cfg.Record = m.recorder.link(w.name)
+	}
+	if w.capture != nil {
+		cfg.Drain = w.capture.Drain
+	}
+	return cfg
+}
+
+// Start starts a worker at t, and returns when it is ready. It fails when ctx ends first, and with
+// a [*LostError] or [*ProtocolError] when the process comes to nothing. ctx does not end the
+// worker later: Close does.
+func (m *Manager) Start(ctx context.Context, t Target) (*Worker, error) {
+	w, err := m.start(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	return w, nil
+}
