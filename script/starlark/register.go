@@ -2,6 +2,7 @@ package starlark
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -13,9 +14,23 @@ import (
 // Importing the package makes a program's workers run Starlark.
 func init() {
 	outwork.RegisterGuest("starlark", func(ctx context.Context, s outwork.Script) (any, error) {
-		return Run(ctx, workerHost(ctx), Script{Name: s.Name, Source: []byte(s.Source), Args: s.Args}, Limits{Steps: s.Steps})
+		v, err := Run(ctx, workerHost(ctx), Script{Name: s.Name, Source: []byte(s.Source), Args: s.Args}, Limits{Steps: s.Steps})
+		if e, ok := errors.AsType[*Error](err); ok {
+			err = traced{e}
+		}
+		return v, err
 	})
 }
+
+// traced is an Error that crosses with its traceback.
+type traced struct{ err *Error }
+
+func (t traced) Error() string { return t.err.Error() }
+
+// Traceback is what the caller gets as the error's Stack.
+func (t traced) Traceback() string { return t.err.Traceback }
+
+func (t traced) Unwrap() error { return t.err }
 
 // workerHost is a worker as scripts see it.
 func workerHost(ctx context.Context) Host {
