@@ -1,5 +1,3 @@
-//go:build outwork
-
 package main
 
 import (

@@ -1,5 +1,3 @@
-//go:build outwork
-
 package main
 
 import (
@@ -14,7 +12,7 @@ import (
 )
 
 var (
-	smallProgram   = program{"small", []string{"-tags", "outwork", "./programs/small"}}
+	smallProgram   = program{"small", []string{"./programs/small"}}
 	commandProgram = program{"outwork", []string{"-C", "..", "./cmd/outwork"}}
 )
 

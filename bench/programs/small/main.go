@@ -1,5 +1,3 @@
-//go:build outwork
-
 // Command small is a small program that uses outwork, and is its own worker.
 package main
 
