@@ -66,16 +66,22 @@ func work() error {
 	level := new(slog.LevelVar)
 	l := link.New(t, workerConfig(level, func() { shutdown.Do(func() { close(asked) }) }))
 	slog.SetDefault(slog.New(&forwarder{l: l, level: level}))
+	finish(l, asked)
+	if v := violation(l.Err()); v != nil {
+		return fmt.Errorf("the manager broke the protocol: %w", v)
+	}
+	return nil
+}
+
+// finish returns when the link has ended, or when the manager has asked for an
+// end and all calls have been answered.
+func finish(l *link.Link, asked <-chan struct{}) {
 	select {
 	case <-l.Done():
-		if v := violation(l.Err()); v != nil {
-			return fmt.Errorf("the manager broke the protocol: %w", v)
-		}
 	case <-asked:
 		l.Idle(context.Background())
 		l.Flushed()
 	}
-	return nil
 }
 
 // workerConfig is a worker's side of a link.

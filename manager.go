@@ -51,21 +51,23 @@ type Manager struct {
 	// ignored.
 	Record io.Writer
 
-	mu       sync.Mutex // guards what follows
-	started  bool
-	closing  bool
-	sink     *output.Sink
-	recorder *recorder
-	modules  *module.Server
-	level    slog.Level // least level that workers send
-	starter  *starter.Starter
-	starting chan struct{} // closed when the starter is there, or is not
-	workers  map[*Worker]bool
-	names    map[string]bool
-	count    int
-	shares   map[string]*share
-	nextID   uint64
-	changed  chan struct{} // closed when a worker has gone
+	mu        sync.Mutex // guards what follows
+	started   bool
+	closing   bool
+	sink      *output.Sink
+	recorder  *recorder
+	modules   *module.Server
+	level     slog.Level // least level that workers send
+	starter   *starter.Starter
+	launching bool // the starter is being started
+	beginning int  // how many calls of Start are under way
+	workers   map[*Worker]bool
+	names     map[string]bool
+	count     int
+	shares    map[string]*share
+	nextID    uint64
+	closeErr  error         // of the starter
+	changed   chan struct{} // closed, and made anew, when one of the above changes
 }
 
 // setup makes ready what the first Start needs. m.mu is held.
@@ -97,53 +99,6 @@ func (m *Manager) setup() {
 	if m.Modules != nil {
 		m.modules = module.NewServer(m.Modules)
 	}
-}
-
-// ready returns the manager's starter.
-func (m *Manager) ready(ctx context.Context) (*starter.Starter, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for {
-		switch {
-		case m.closing:
-			return nil, ErrClosed
-		case m.starter != nil:
-			return m.starter, nil
-		case m.starting == nil:
-			return m.launch(ctx)
-		}
-		starting := m.starting
-		m.mu.Unlock()
-		select {
-		case <-starting:
-		case <-ctx.Done():
-		}
-		m.mu.Lock()
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// launch starts the starter, with m.mu released meanwhile.
-func (m *Manager) launch(ctx context.Context) (*starter.Starter, error) {
-	m.starting = make(chan struct{})
-	m.mu.Unlock()
-	s, err := starter.New(ctx)
-	m.mu.Lock()
-	close(m.starting)
-	m.starting = nil
-	if err == nil && m.closing {
-		m.mu.Unlock()
-		s.Close()
-		m.mu.Lock()
-		return nil, ErrClosed
-	}
-	m.starter = s
-	if err != nil {
-		m.starter = nil
-	}
-	return s, err
 }
 
 // name makes t's name unique.
@@ -271,8 +226,9 @@ func (m *Manager) stop() []*Worker {
 }
 
 // Close ends all workers now: calls that run end with a [*LostError]. A worker gets
-// SIGTERM, and SIGKILL after the grace. It returns when no process, goroutine or file of the
-// manager's is left, and may be called again. Its error is the first of writing to Stdout or Stderr.
+// SIGTERM, and SIGKILL after the grace. It returns when no process, goroutine or
+// file of the manager's is left, and may be called again. A Stdout or Stderr that
+// blocks holds it up. Its error is the first of writing to them.
 func (m *Manager) Close() error {
 	var wg sync.WaitGroup
 	for _, w := range m.stop() {
@@ -280,20 +236,38 @@ func (m *Manager) Close() error {
 	}
 	wg.Wait()
 	m.mu.Lock()
-	s, starting := m.starter, m.starting
-	m.starter = nil
-	m.mu.Unlock()
-	if starting != nil {
-		<-starting
+	defer m.mu.Unlock()
+	m.await(func() bool { return !m.launching })
+	if s := m.starter; s != nil {
+		m.starter, m.launching = nil, true // for others that close: not yet gone
+		m.mu.Unlock()
+		err := s.Close()
+		m.mu.Lock()
+		m.launching = false
+		m.closeErr = err
+		m.change()
 	}
-	var err error
-	if s != nil {
-		err = s.Close()
+	m.await(func() bool { return m.beginning == 0 && len(m.workers) == 0 })
+	if m.closeErr == nil && m.sink != nil {
+		return m.sink.Err()
 	}
-	if m.sink != nil && err == nil {
-		err = m.sink.Err()
+	return m.closeErr
+}
+
+// change wakes those who await something. m.mu is held.
+func (m *Manager) change() {
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// await returns when ok, which is asked with m.mu held, as it is before and after.
+func (m *Manager) await(ok func() bool) {
+	for !ok() {
+		changed := m.changed
+		m.mu.Unlock()
+		<-changed
+		m.mu.Lock()
 	}
-	return err
 }
 
 func (m *Manager) grace() time.Duration {

@@ -8,140 +8,79 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/mux"
 	"github.com/outwork-go/outwork/internal/output"
 	"github.com/outwork-go/outwork/internal/starter"
 	"github.com/outwork-go/outwork/internal/transport"
 )
 
-// start is Start.
-func (m *Manager) start(ctx context.Context, t Target) (*Worker, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+// exec has the starter start the worker's process. (Its output has a place before
+// it can print anything.)
+func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	if !mainCalled.Load() {
 		return nil, errForgotMain
 	}
-	m.mu.Lock()
-	m.setup()
-	name, err := m.name(&t)
-	m.mu.Unlock()
+	cmd, err := t.command(w.name)
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.spawn(ctx, t, name)
+	s, err := w.m.ready(ctx)
 	if err != nil {
-		m.mu.Lock()
-		if w == nil {
-			delete(m.names, name)
-		}
-		m.mu.Unlock()
 		return nil, err
 	}
-	return w, nil
+	ours, theirs, err := transport.SocketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	cmd.Link = theirs
+	w.tap = w.m.sink.Worker(w.name)
+	if err := w.execCaptured(ctx, s, &cmd); err != nil {
+		ours.Close()
+		return nil, w.m.startError(err)
+	}
+	return ours, nil
 }
 
-// spawn starts the process and waits until it serves.
-func (m *Manager) spawn(ctx context.Context, t Target, name string) (*Worker, error) {
-	cmd, err := t.command(name)
+// execCaptured starts cmd with its output captured.
+func (w *Worker) execCaptured(ctx context.Context, s *starter.Starter, cmd *starter.Command) error {
+	p, err := openPipes()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s, err := m.ready(ctx)
+	defer p.closeWriters()
+	cmd.Stdout, cmd.Stderr = p.out[1], p.err[1]
+	proc, err := s.Start(ctx, *cmd)
 	if err != nil {
-		return nil, err
+		p.closeReaders()
+		return err
 	}
-	w := &Worker{m: m, name: name, done: make(chan struct{})}
-	sock, err := w.exec(ctx, s, cmd)
-	if err != nil {
-		return nil, err
+	if w.capture, err = output.NewCapture(p.out[0], p.err[0], w.tap.Write); err != nil {
+		p.closeReaders()
+		proc.Signal(unix.SIGKILL)
+		proc.Wait()
+		return err
 	}
-	w.tap = m.sink.Worker(name)
-	if m.Output == OutputAtomic {
-		w.one = make(chan struct{}, 1)
-	}
-	m.mu.Lock()
-	w.link = link.New(sock, m.config(w))
-	m.workers[w] = true
-	if len(m.workers) > 1 {
-		m.sink.SetTag(true)
-	}
-	closing := m.closing
-	m.mu.Unlock()
-	go w.supervise()
-	if closing {
-		w.Close()
-		return w, ErrClosed
-	}
-	if _, err := w.link.Greeted(ctx); err != nil {
-		return w, w.stillborn(ctx, err)
-	}
-	return w, nil
+	w.proc = proc
+	return nil
 }
 
-// stillborn is why a worker never came to serve.
-func (w *Worker) stillborn(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		w.Close()
-		return fmt.Errorf("%s: %w", place(w.name, ""), ctx.Err())
+// pipes are a process's stdout and stderr: the end to read, and the one to write.
+type pipes struct{ out, err [2]*os.File }
+
+func openPipes() (p pipes, err error) {
+	if p.out[0], p.out[1], err = os.Pipe(); err != nil {
+		return p, err
 	}
-	w.link.Fail(err)
-	w.gone()
-	err = w.loss("", false)
-	if lost, ok := errors.AsType[*LostError](err); ok && lost.Signal == "" {
-		return fmt.Errorf("%w (does its main call outwork.Main first?)", err)
+	if p.err[0], p.err[1], err = os.Pipe(); err != nil {
+		p.out[0].Close()
+		p.out[1].Close()
 	}
-	return err
+	return p, err
 }
 
-// exec has the starter start the process.
-func (w *Worker) exec(ctx context.Context, s *starter.Starter, cmd starter.Command) (*transport.Socket, error) {
-	sock, theirs, err := transport.SocketPair()
-	if err != nil {
-		return nil, err
-	}
-	outR, outW, errR, errW, err := pipes()
-	if err == nil {
-		cmd.Link, cmd.Stdout, cmd.Stderr = theirs, outW, errW
-		var p *starter.Process
-		if p, err = s.Start(ctx, cmd); err == nil {
-			w.proc = p
-			w.capture, err = output.NewCapture(outR, errR, w.deliver)
-			if err != nil {
-				p.Signal(unix.SIGKILL)
-				p.Wait()
-			}
-		}
-		outW.Close()
-		errW.Close()
-		if err != nil {
-			outR.Close()
-			errR.Close()
-		}
-	}
-	theirs.Close()
-	if err != nil {
-		sock.Close()
-		return nil, err
-	}
-	return sock, nil
-}
-
-// deliver takes what the worker printed. (The tap is there before the process is
-// told anything, but it might print first.)
-func (w *Worker) deliver(fd int, p []byte) { w.m.sink.Worker(w.name).Write(fd, p) }
-
-func pipes() (outR, outW, errR, errW *os.File, err error) {
-	if outR, outW, err = os.Pipe(); err != nil {
-		return
-	}
-	if errR, errW, err = os.Pipe(); err != nil {
-		outR.Close()
-		outW.Close()
-	}
-	return
-}
+func (p *pipes) closeReaders() { p.out[0].Close(); p.err[0].Close() }
+func (p *pipes) closeWriters() { p.out[1].Close(); p.err[1].Close() }
 
 // workerTransport is the link that a worker was started with.
 func workerTransport() (mux.Transport, error) { return transport.NewSocket(starter.LinkFD) }

@@ -9,7 +9,7 @@ import (
 	"github.com/outwork-go/outwork/internal/starter"
 )
 
-func (m *Manager) start(ctx context.Context, _ Target) (*Worker, error) {
+func (*Worker) exec(ctx context.Context, _ *Target) (mux.Transport, error) {
 	_, err := starter.New(ctx)
 	return nil, err
 }

@@ -3,15 +3,12 @@ package outwork
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/link"
-	"github.com/outwork-go/outwork/internal/mux"
 	"github.com/outwork-go/outwork/internal/output"
 	"github.com/outwork-go/outwork/internal/starter"
 )
@@ -43,6 +40,7 @@ type process interface {
 // ending is how a worker ended; set before done is closed.
 type ending struct {
 	err  error // why the link ended
+	lost error // why nobody knows how the process ended
 	exit starter.Exit
 	tail []byte
 }
@@ -119,6 +117,9 @@ func (w *Worker) loss(function string, mayHaveRun bool) error {
 		return &ProtocolError{Worker: w.name, Function: function, Rule: v.Rule, Detail: v.Detail}
 	}
 	cause := e.err
+	if e.lost != nil {
+		cause = e.lost
+	}
 	w.mu.Lock()
 	if w.closed {
 		cause = ErrClosed
@@ -147,7 +148,10 @@ const (
 func (w *Worker) supervise() {
 	exited := make(chan starter.Exit, 1)
 	go func() {
-		exit, _ := w.proc.Wait()
+		exit, err := w.proc.Wait()
+		if w.ended.lost = err; err != nil {
+			exit = starter.Exit{Code: -1}
+		}
 		exited <- exit
 	}()
 	select {
@@ -206,8 +210,7 @@ func (w *Worker) leave(drained bool) {
 	defer m.mu.Unlock()
 	delete(m.workers, w)
 	delete(m.names, w.name)
-	close(m.changed)
-	m.changed = make(chan struct{})
+	m.change()
 }
 
 // gone waits until leave has run.
@@ -215,12 +218,14 @@ func (w *Worker) gone() {
 	m := w.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.workers[w] {
-		changed := m.changed
-		m.mu.Unlock()
-		<-changed
-		m.mu.Lock()
-	}
+	m.await(func() bool { return !m.workers[w] })
+}
+
+// forget takes back what begin reserved for a worker that has no process.
+func (m *Manager) forget(w *Worker) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.names, w.name)
 }
 
 // Close ends the worker now, as Manager.Close does for all. It always returns
@@ -256,35 +261,4 @@ func (w *Worker) shutdown(ctx context.Context) error {
 	}
 	w.gone()
 	return err
-}
-
-// start hooks a link up to the worker's manager.
-func (m *Manager) config(w *Worker) link.Config {
-	cfg := link.Config{
-		Side: mux.ManagerSide, Functions: &functions, Errors: &crossing,
-		Hello:   link.Hello{Name: w.name, Build: buildID(), Level: int(m.level), Confinement: "none"},
-		Log:     w.log,
-		Modules: m.module,
-		Container: func(name string, have uint64) (uint64, container.Container, error) {
-			return w.shared(name, have)
-		},
-	}
-	if m.recorder != nil {
-		cfg.Record = m.recorder.link(w.name)
-	}
-	if w.capture != nil {
-		cfg.Drain = w.capture.Drain
-	}
-	return cfg
-}
-
-// Start starts a worker at t, and returns when it is ready. It fails when ctx ends first, and with
-// a [*LostError] or [*ProtocolError] when the process comes to nothing. ctx does not end the
-// worker later: Close does.
-func (m *Manager) Start(ctx context.Context, t Target) (*Worker, error) {
-	w, err := m.start(ctx, t)
-	if err != nil {
-		return nil, fmt.Errorf("start worker: %w", err)
-	}
-	return w, nil
 }

@@ -1,0 +1,49 @@
+// Package outworktest starts workers that live in the process of the test.
+//
+// What is called on them crosses a link as it would to a process: arguments and
+// results are encoded, checked and decoded, the same limits hold, and errors,
+// cancellation, streams, grants, progress, shared containers, modules and scripts
+// work the same. The test needs no call of outwork.Main, no time for starting
+// processes, and runs on every system; inside a testing/synctest bubble its time
+// is the bubble's.
+//
+// What differs from a real worker, because there is no process:
+//
+//   - What functions print goes straight to the test's own output, and what they
+//     log to its own slog.Default(): neither reaches the manager, and
+//     Manager.SetLogLevel changes nothing.
+//   - A function shares the test's variables, working directory and environment.
+//     os.Exit, a fault, or a panic in a goroutine of its own ends the test. (A
+//     panic in the function itself becomes an *outwork.RemoteError, as ever.)
+//   - Nothing can be killed: Close cancels the functions that run, and waits for
+//     them. One that ignores its context holds Close up.
+//   - Target's Program, Dir and Env are errors.
+//
+// Tests of those things want processes: call outwork.Main in TestMain, and
+// Manager.Start.
+package outworktest
+
+import (
+	"testing"
+
+	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/inmemory"
+)
+
+// Start starts a worker of m in this process, where all registered functions can
+// be called. m.Close is called when the test ends; by then every function called
+// on the worker must have returned or heed its context. A failure to start ends
+// the test. m may have other workers, of either kind.
+func Start(t testing.TB, m *outwork.Manager, target outwork.Target) *outwork.Worker {
+	t.Helper()
+	w, err := inmemory.Start(t.Context(), m, target)
+	if err != nil {
+		t.Fatalf("start a worker in memory: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Errorf("close the manager: %v", err)
+		}
+	})
+	return w.(*outwork.Worker)
+}
