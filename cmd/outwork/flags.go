@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outwork-go/outwork"
+)
+
+// oneOf is a flag whose value is one of a few words.
+type oneOf struct {
+	value string
+	words []string
+	kind  string // what help calls the value
+}
+
+func (o *oneOf) String() string { return o.value }
+func (o *oneOf) Type() string   { return o.kind }
+
+func (o *oneOf) Set(s string) error {
+	if slices.Contains(o.words, s) {
+		o.value = s
+		return nil
+	}
+	if near := nearest(s, o.words); near != "" {
+		return fmt.Errorf("did you mean %s?", near)
+	}
+	return fmt.Errorf("it takes %s", list(o.words))
+}
+
+// complete offers the words to the shell.
+func (o *oneOf) complete(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return o.words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// list is words as people say them.
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// timeout is a flag that takes a time that is longer than nothing.
+type timeout time.Duration
+
+func (d *timeout) Type() string { return "duration" }
+
+func (d *timeout) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+
+func (d *timeout) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return errors.New("a time is a number and its unit, as in 500ms, 30s or 1m30s")
+	}
+	if v <= 0 {
+		return errors.New("a time must be longer than nothing")
+	}
+	*d = timeout(v)
+	return nil
+}
+
+// share is a value of --share.
+type share struct{ name, path string }
+
+// shares is the flag --share.
+type shares []share
+
+func (s *shares) String() string { return "" }
+func (s *shares) Type() string   { return "name=path" }
+
+func (s *shares) Set(v string) error {
+	name, path, ok := strings.Cut(v, "=")
+	if !ok || name == "" || path == "" {
+		return errors.New("write a name and a file, as in data=file.bin")
+	}
+	for _, other := range *s {
+		if other.name == name {
+			return fmt.Errorf("the name %s is taken by %s", name, other.path)
+		}
+	}
+	*s = append(*s, share{name, path})
+	return nil
+}
+
+// levelOf is a value of --log-level.
+func levelOf(name string) slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(name)) // one of logLevels
+	return l
+}
+
+func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
+
+// outputOf is a value of --output.
+func outputOf(name string) outwork.OutputMode {
+	switch name {
+	case "atomic":
+		return outwork.OutputAtomic
+	case "log":
+		return outwork.OutputLog
+	}
+	return outwork.OutputStream
+}
+
+func outputModes() []string { return []string{"stream", "atomic", "log"} }

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+func isTerminal(f *os.File) bool { return terminalWidth(f) > 0 }
+
+// redrawEvery is the least time between two looks of the progress line.
+const redrawEvery = 50 * time.Millisecond
+
+// clearLine takes the cursor to the start of its line and erases that.
+const clearLine = "\r\x1b[K"
+
+// screen shows, where stderr is a terminal, how far the script is: on one line below
+// everything else. What else is written to that terminal goes through pane.
+type screen struct {
+	err   *os.File
+	width int // of err, in columns; 0: no terminal, nothing is shown
+
+	mu    sync.Mutex // guards what follows, and writing to the terminal
+	line  string     // the progress that is to be seen; "" when there is none
+	drawn time.Time  // when it was drawn last
+	open  bool       // the cursor stands in an unfinished line of other text
+}
+
+func newScreen(stderr *os.File) *screen {
+	return &screen{err: stderr, width: terminalWidth(stderr)}
+}
+
+// pane is where to write what goes to f. It is f itself when no progress line can be
+// in the way.
+func (s *screen) pane(f *os.File) io.Writer {
+	if s.width == 0 || !isTerminal(f) {
+		return f
+	}
+	return &pane{s, f}
+}
+
+// pane is a terminal's file. Fd tells the manager that it is one.
+type pane struct {
+	s *screen
+	f *os.File
+}
+
+// Fd is the file's.
+func (p *pane) Fd() uintptr { return p.f.Fd() }
+
+// Write writes text above the progress line.
+func (p *pane) Write(text []byte) (int, error) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	if p.s.line != "" && !p.s.open {
+		io.WriteString(p.s.err, clearLine)
+	}
+	n, err := p.f.Write(text)
+	if n > 0 {
+		p.s.open = text[n-1] != '\n'
+	}
+	p.s.draw()
+	return n, err
+}
+
+// progress shows how far the script is.
+func (s *screen) progress(done, total int64, label string) {
+	if s.width == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line = fit(progressText(done, total, label), s.width-1)
+	if done == total || time.Since(s.drawn) >= redrawEvery {
+		s.draw()
+	}
+}
+
+// draw puts the progress line where the cursor is, unless other text is.
+// s.mu is held.
+func (s *screen) draw() {
+	if s.line != "" && !s.open {
+		io.WriteString(s.err, clearLine+s.line)
+		s.drawn = time.Now()
+	}
+}
+
+// clear takes the progress line away.
+func (s *screen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line != "" && !s.open {
+		io.WriteString(s.err, clearLine)
+	}
+	s.line = ""
+}
+
+func progressText(done, total int64, label string) string {
+	switch {
+	case total > 0:
+		percent := int(float64(done) / float64(total) * 100)
+		return fmt.Sprintf("%3d%% %d/%d %s", percent, done, total, label)
+	default:
+		return fmt.Sprintf("%d %s", done, label)
+	}
+}
+
+// fit is what of s can be shown in so many columns, where a character beyond
+// ASCII may take two.
+func fit(s string, columns int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			r = unicode.ReplacementChar
+		}
+		columns--
+		if r > unicode.MaxASCII {
+			columns--
+		}
+		if columns < 0 {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/outwork-go/outwork"
+)
+
+// The exit statuses, as the help of run tells them.
+const (
+	statusOK          = 0
+	statusFailed      = 1   // the script failed
+	statusUsage       = 2   // the command line, or a file that it names, is no good
+	statusLost        = 3   // there is no worker (any more)
+	statusTimeout     = 124 // as timeout(1)
+	statusInterrupted = 130 // as a shell says of SIGINT
+)
+
+// Kinds of failures, for programs.
+const (
+	kindScript      = "script"
+	kindUsage       = "usage"
+	kindLost        = "lost"
+	kindTimeout     = "timeout"
+	kindInterrupted = "interrupted"
+	kindOther       = "other"
+)
+
+// failure is an error with the exit status that it asks for. Its JSON is for programs.
+type failure struct {
+	status    int
+	Kind      string `json:"kind"`
+	Message   string `json:"message"`
+	Traceback string `json:"traceback,omitempty"`
+}
+
+func (f *failure) Error() string { return f.Message }
+
+// usage is the failure of whoever wrote the command line.
+func usage(format string, args ...any) error {
+	return &failure{status: statusUsage, Kind: kindUsage, Message: fmt.Sprintf(format, args...)}
+}
+
+// errInterrupted is why a context ended on Ctrl-C.
+var errInterrupted = errors.New("interrupted")
+
+// ending is how a script that was run for at most timeout ended, as a failure.
+func ending(ctx context.Context, name string, timeout time.Duration, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), errInterrupted):
+		return &failure{status: statusInterrupted, Kind: kindInterrupted, Message: errInterrupted.Error()}
+	case timeout > 0 && errors.Is(err, context.DeadlineExceeded):
+		message := fmt.Sprintf("%s timed out after %s", name, timeout)
+		return &failure{status: statusTimeout, Kind: kindTimeout, Message: message}
+	}
+	f := &failure{status: statusFailed, Kind: kindOther, Message: err.Error()}
+	if remote, ok := errors.AsType[*outwork.RemoteError](err); ok {
+		f.Kind, f.Message, f.Traceback = kindScript, remote.Message, remote.Stack
+	} else if isLost(err) {
+		f.status, f.Kind = statusLost, kindLost
+	}
+	return f
+}
+
+// isLost reports whether err says that the worker is no more, or never was.
+func isLost(err error) bool {
+	_, lost := errors.AsType[*outwork.LostError](err)
+	_, broke := errors.AsType[*outwork.ProtocolError](err)
+	_, unborn := errors.AsType[*startError](err)
+	return lost || broke || unborn
+}
+
+// startError is that no worker could be started.
+type startError struct{ err error }
+
+func (e *startError) Error() string { return e.err.Error() }
+func (e *startError) Unwrap() error { return e.err }
