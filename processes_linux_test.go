@@ -1,0 +1,3 @@
+package outwork_test
+
+const processes = true

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package outwork_test
+
+const processes = false
