@@ -46,12 +46,14 @@ that are shared with it without a copy. Nothing is left when it ends.`,
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          knownVerb,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		DisableFlagsInUseLine: true,
+		Args:                  knownVerb,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.runVerb(), a.versionVerb())
+	root.AddCommand(a.runVerb(), a.wireVerb(), a.versionVerb())
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	giveExamples(root)

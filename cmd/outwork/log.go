@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"unicode"
-
-	"github.com/outwork-go/outwork/internal/output"
 )
 
 // logHandler writes log records for people: a level, a message, and attributes.
@@ -41,8 +39,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	if c := colourOf(r.Level); h.colour && c != "" {
 		name = c + name + "\x1b[0m"
 	}
-	message := strings.TrimRight(string(output.Sanitize([]byte(r.Message))), "\n")
-	fmt.Fprintf(&b, "%s %s%s", name, strings.ReplaceAll(message, "\n", "\n      "), h.attrs)
+	fmt.Fprintf(&b, "%s %s%s", name, paragraph(r.Message), h.attrs)
 	first := true
 	r.Attrs(func(a slog.Attr) bool {
 		if !(first && a.Key == "worker") {
@@ -96,6 +93,16 @@ func (h *logHandler) append(b *bytes.Buffer, prefix string, a slog.Attr) {
 		b.WriteByte('=')
 		b.WriteString(quoted(v.String()))
 	}
+}
+
+// paragraph is a message of one or more lines, indented so that none looks like a
+// record of its own.
+func paragraph(message string) string {
+	lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	return strings.Join(lines, "\n      ")
 }
 
 // quoted is s, in quotes where it could be mistaken for more than one word.

@@ -103,7 +103,6 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	if err != nil {
 		return err
 	}
-	defer j.close()
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	if o.timeout > 0 {
@@ -112,8 +111,12 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 		defer cancel()
 	}
 	v, err := j.run(ctx)
-	if err != nil {
+	closeErr := j.close()
+	switch {
+	case err != nil:
 		return ending(ctx, s.Name, time.Duration(o.timeout), err)
+	case closeErr != nil:
+		return closeErr
 	}
 	return a.printValue(v)
 }
@@ -144,7 +147,7 @@ func (a *app) newJob(o *runOptions, s source) (*job, error) {
 		stdout = a.stderr
 	}
 	m := &j.manager
-	m.Stdout, m.Stderr, m.Output = j.screen.pane(stdout), j.screen.pane(a.stderr), outputOf(o.output.value)
+	m.Stdout, m.Stderr, m.Output = j.screen.stdout(stdout), j.screen.stderr(a.stderr), outputOf(o.output.value)
 	colour := isTerminal(a.stderr) && os.Getenv("NO_COLOR") == ""
 	m.Log = slog.New(newLogHandler(m.Stderr, levelOf(o.level.value), colour))
 	if err := j.open(o); err != nil {
@@ -175,19 +178,23 @@ func (j *job) open(o *runOptions) error {
 	if o.record == "" {
 		return nil
 	}
-	f, err := os.Create(o.record)
+	r, err := createRecord(o.record)
 	if err != nil {
-		return usage("--record %s: cannot write the file: %v", o.record, bare(err))
+		return err
 	}
-	j.manager.Record = f
-	j.closers = append(j.closers, f)
+	j.manager.Record = r
+	j.closers = append(j.closers, r)
 	return nil
 }
 
-func (j *job) close() {
+// close closes the files, and returns the first error of that.
+func (j *job) close() (err error) {
 	for _, c := range j.closers {
-		c.Close()
+		if e := c.Close(); err == nil {
+			err = e
+		}
 	}
+	return err
 }
 
 func openShare(s share) (container.Container, error) {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/record"
+)
+
+// frameView is a recorded frame as it is shown. Its JSON is for programs.
+type frameView struct {
+	Time    time.Time `json:"time"`
+	Worker  string    `json:"worker"`
+	Sent    bool      `json:"sent"` // to the worker
+	Stream  uint32    `json:"stream"`
+	Kind    string    `json:"kind"`
+	Handle  string    `json:"handle,omitempty"`
+	End     bool      `json:"end,omitempty"`
+	More    bool      `json:"more,omitempty"`
+	Length  uint32    `json:"length"` // bytes
+	FDs     uint8     `json:"fds,omitempty"`
+	Meaning string    `json:"meaning,omitempty"`
+	Payload []byte    `json:"payload,omitempty"` // what was kept of it
+
+	since time.Duration // the record's first frame
+	first bool
+}
+
+// maxShown is how much of a payload's meaning a line for people holds, in
+// characters.
+const maxShown = 240
+
+// view is f, with its meaning.
+func (d *dissector) view(f *record.Frame) *frameView {
+	h := f.Header
+	v := &frameView{
+		Time: f.Time, Worker: f.Worker, Sent: f.Sent,
+		Stream: h.Stream, Kind: h.Kind.String(), Length: h.Length, FDs: h.FDs,
+		End: h.Flags&frame.End != 0, More: h.Flags&frame.More != 0,
+		Payload: f.Payload, Meaning: d.meaning(f), first: d.start.IsZero(),
+	}
+	if h.Handle != 0 {
+		v.Handle = h.Handle.String()
+	}
+	if v.first {
+		d.start = f.Time
+	}
+	v.since = f.Time.Sub(d.start)
+	return v
+}
+
+// print writes a line for people, and before the first one a heading.
+func (v *frameView) print(w io.Writer) error {
+	if v.first {
+		fmt.Fprintf(w, "%10s   %-16s %6s  %-21s %-8s %8s  %s\n", "seconds", "worker", "stream", "frame", "flags", "bytes", "meaning")
+	}
+	arrow := "←"
+	if v.Sent {
+		arrow = "→"
+	}
+	line := fmt.Sprintf("%10.6f %s %-16s %6d  %-21s %-8s %8d  %s", v.since.Seconds(), arrow, visible(v.Worker),
+		v.Stream, strings.TrimSpace(v.Kind+" "+v.Handle), v.flags(), v.Length, shorten(visible(v.Meaning), maxShown))
+	_, err := fmt.Fprintln(w, strings.TrimRight(line, " "))
+	return err
+}
+
+func (v *frameView) flags() string {
+	var words []string
+	if v.End {
+		words = append(words, "END")
+	}
+	if v.More {
+		words = append(words, "MORE")
+	}
+	if v.FDs > 0 {
+		words = append(words, fmt.Sprintf("%dfd", v.FDs))
+	}
+	return strings.Join(words, " ")
+}
+
+// visible is s on one line, with everything that does not print escaped: it is a
+// worker's word.
+func visible(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// shorten cuts s after n characters.
+func shorten(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i] + "…"
+		}
+		n--
+	}
+	return s
+}
