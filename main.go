@@ -27,10 +27,10 @@ var mainCalled atomic.Bool
 func Main() {
 	mainCalled.Store(true)
 	role := os.Getenv(starter.RoleVariable)
+	os.Unsetenv(starter.RoleVariable)
 	if role == "" {
 		return
 	}
-	os.Unsetenv(starter.RoleVariable)
 	if err := play(role); err != nil {
 		fmt.Fprintf(os.Stderr, "outwork: %v\n", err)
 		os.Exit(1)

@@ -2,15 +2,17 @@ package outwork
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/outwork-go/outwork/internal/module"
 	"github.com/outwork-go/outwork/internal/output"
@@ -120,7 +122,7 @@ func (m *Manager) name(t *Target) (string, error) {
 		return "", err
 	}
 	if m.names[t.Name] {
-		return "", fmt.Errorf("there is a worker of that name already: %w", fs.ErrExist)
+		return "", fmt.Errorf("%s: the name is taken: %w", place(t.Name, ""), fs.ErrExist)
 	}
 	m.names[t.Name] = true
 	return t.Name, nil
@@ -130,11 +132,11 @@ func (m *Manager) name(t *Target) (string, error) {
 const maxName = 64
 
 func checkName(name string) error {
-	if len(name) > maxName {
-		return fmt.Errorf("the name is %d bytes long, more than %d", len(name), maxName)
-	}
-	if string(output.Sanitize([]byte(name))) != name {
-		return errors.New("the name has control characters")
+	switch {
+	case len(name) > maxName:
+		return fmt.Errorf("a name of %d bytes, more than %d", len(name), maxName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("the name %q has characters that do not print", name)
 	}
 	return nil
 }

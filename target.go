@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/outwork-go/outwork/internal/starter"
 )
@@ -50,6 +52,9 @@ func (t *Target) command(name string) (c starter.Command, err error) {
 	if env == nil {
 		env = os.Environ()
 	}
-	c.Env = append(env[:len(env):len(env)], starter.RoleVariable+"="+starter.RoleWorker)
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		return strings.HasPrefix(v, starter.RoleVariable+"=") // the first one would count
+	})
+	c.Env = append(env, starter.RoleVariable+"="+starter.RoleWorker)
 	return c, nil
 }
