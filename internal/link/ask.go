@@ -45,27 +45,40 @@ func (l *Link) onGetModule(ev mux.Event) error {
 	})
 }
 
-// answerAsk runs f in a goroutine, of which there is a bounded number a link, and
-// answers with its result.
+// answerAsk runs f in a goroutine and answers with its result. At most askers of them
+// run at once, and wait while a worker does not read what it was answered.
 func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) error {
 	if !ev.End {
 		return frame.Violated("message", "%s without END", ev.Handle)
 	}
 	if l.requests.Add(1) > MaxRequests {
-		return frame.Violated("quota", "more than %d modules and containers asked for at once", MaxRequests)
+		return frame.Violated("quota", "more than %d modules and containers asked for and not answered", MaxRequests)
 	}
 	l.conn.Go(func() {
 		defer l.requests.Add(-1)
-		b, files, err := f()
-		if err == nil {
-			l.conn.Message(ev.Stream, frame.Reply, b, true, files)
+		select {
+		case l.asking <- struct{}{}:
+			defer func() { <-l.asking }()
+		case <-l.conn.Done():
 			return
 		}
-		if b, err = failurePlan.bytes(l.cfg.Errors.encode(CodeReturned, err, "")); err == nil {
-			l.conn.Message(ev.Stream, frame.Error, b, true, nil)
+		for l.conn.Err() == nil && !l.conn.Drained(HandshakeTimeout) {
 		}
+		l.answer(ev.Stream, f)
 	})
 	return nil
+}
+
+func (l *Link) answer(st *mux.Stream, f func() ([]byte, []*os.File, error)) {
+	b, files, err := f()
+	switch {
+	case err != nil:
+		l.conn.Message(st, frame.Error, l.failure(err), true, nil)
+	case len(files) == 0:
+		l.conn.Send(context.Background(), st, frame.Reply, b, true)
+	case l.conn.Message(st, frame.Reply, b, true, files) != nil:
+		closeAll(files)
+	}
 }
 
 func (l *Link) onGetContainer(ev mux.Event) error {
@@ -99,9 +112,10 @@ func (l *Link) onGetContainer(ev mux.Event) error {
 
 // shares are the containers that a worker holds by name, the oldest first.
 type shares struct {
-	mu    sync.Mutex
-	held  map[string]held
-	order []string
+	mu     sync.Mutex
+	closed bool
+	held   map[string]held
+	order  []string
 }
 
 type held struct {
@@ -194,6 +208,10 @@ func (s *shares) get(name string) held {
 func (s *shares) put(name string, h held) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		h.c.Close()
+		return
+	}
 	if s.held == nil {
 		s.held = map[string]held{}
 	}
@@ -216,5 +234,5 @@ func (s *shares) close() {
 	for _, h := range s.held {
 		h.c.Close()
 	}
-	s.held, s.order = nil, nil
+	s.closed, s.held, s.order = true, nil, nil
 }

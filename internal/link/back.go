@@ -10,16 +10,25 @@ func (in *Incoming) Back(ctx context.Context, f *Function, args any) (any, error
 	if !in.Granted(f.Name) {
 		return nil, &Failure{Code: CodeRefused, Message: fmt.Sprintf("the call of %q was not granted %q; %s", in.fn.Name, f.Name, listed("its grants", in.grants))}
 	}
-	in.mu.Lock()
-	bare := in.bare
-	in.mu.Unlock()
-	if bare {
+	if !in.openBack() {
 		return nil, &Failure{Code: CodeRefused, Message: fmt.Sprintf("the call of %q is over, and what it was granted with it", in.fn.Name)}
 	}
 	if from(ctx) != in {
 		ctx = within{ctx, in}
 	}
-	return in.l.Call(ctx, f, args, nil)
+	return in.l.Call(ctx, f, args, &Call{opened: in.opening.Done})
+}
+
+// openBack keeps the result from overtaking a call back until that has been sent. It
+// is false when the result has left.
+func (in *Incoming) openBack() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.bare {
+		return false
+	}
+	in.opening.Add(1)
+	return true
 }
 
 // within is ctx as a part of the call in.

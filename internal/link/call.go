@@ -31,7 +31,8 @@ type Call struct {
 	// Grants are the functions that the peer may call back meanwhile.
 	Grants map[string]*Function
 
-	lifts []*lifted
+	lifts  []*lifted
+	opened func() // called when the call has been sent, or will not be; may be nil
 
 	mu      sync.Mutex // the reader against a caller that gives up
 	over    bool       // err and result are set, or the caller gave up
@@ -54,7 +55,7 @@ func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, e
 		return nil, err
 	}
 	c.result, c.plan = f.NewReply(), f.Reply
-	h := callHeader{Function: f.Name, Parts: []part{}, Grants: []string{}}
+	h := callHeader{Function: f.Name}
 	if dl, ok := ctx.Deadline(); ok {
 		h.Remaining = max(1, int64(time.Until(dl)))
 	}
@@ -65,6 +66,9 @@ func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, e
 		h.Parent = in.st.ID
 	}
 	err := c.send(ctx, f, &h, args)
+	if c.opened != nil {
+		c.opened()
+	}
 	if err == nil {
 		err = l.conn.Wait(ctx, &c.w)
 	}
@@ -96,15 +100,19 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	var files []*os.File
 	var err error
 	if crossings := f.Args.Crossings(); len(crossings) > 0 {
-		if h.Parts, files, err = l.lift(ctx, crossings, args, &c.lifts); err != nil {
-			return err
+		defer func() { restore(crossings, args, c.lifts) }()
+		if h.Parts, files, err = l.lift(ctx, nil, crossings, args, &c.lifts); err != nil {
+			return fmt.Errorf("the argument of %q: %w", f.Name, err)
 		}
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
-	if err = callPlan.append(buf, h); err == nil {
+	if err = h.append(buf); err == nil {
 		err = f.Args.Append(buf, args, l.positional)
+	}
+	if err == nil {
+		err = checkLength(buf.Len())
 	}
 	if err != nil {
 		closeAll(files)
@@ -114,8 +122,8 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	if len(payload) > mux.UrgentMessage {
 		payload = bytes.Clone(payload) // it may wait for credit
 	}
-	restore(f.Args.Crossings(), args, c.lifts)
 	if c.st, err = l.conn.Open(ctx, frame.CallFunction, payload, true, files, c); err != nil {
+		closeAll(files)
 		if l.conn.Err() != nil && ctx.Err() == nil {
 			return &Down{Err: err}
 		}
@@ -131,7 +139,7 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 func (c *Call) on(ev mux.Event) error {
 	switch {
 	case ev.Kind == frame.Reset:
-		c.complete(&Failure{Code: CodeRefused, Message: "the other side gave the call up: " + string(ev.Payload)})
+		c.complete(&Failure{Code: CodeRefused, Message: "the other side gave the call up: " + clip(string(ev.Payload))})
 		return nil
 	case ev.Kind == frame.Data:
 		return frame.Violated("reply", "DATA in answer to %q", c.name)
@@ -166,11 +174,14 @@ func (l *Link) drain(batch uint64) {
 }
 
 func (c *Call) onProgress(ev mux.Event) error {
+	if len(ev.Payload) > 2*MaxErrorText {
+		return frame.Violated("quota", "a PROGRESS of %d bytes", len(ev.Payload))
+	}
 	var p progress
 	if err := progressPlan.only(ev.Payload, &p, "PROGRESS"); err != nil {
 		return err
 	}
-	if c.Progress != nil {
+	if c.Progress != nil && !c.isOver() {
 		c.Progress(p.Done, p.Total, p.Label)
 	}
 	return nil
@@ -180,43 +191,65 @@ func (c *Call) onReply(ev mux.Event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
-		closeAll(ev.Files)
+		c.discard(ev)
 		return nil
 	}
 	if c.plan == nil {
 		err := c.raw(ev.Payload, ev.Files)
-		c.completeLocked(nil)
+		if err == nil {
+			c.completeLocked(nil)
+		}
 		return err
 	}
 	var h replyHeader
-	rest, err := replyPlan.first(ev.Payload, &h, "REPLY")
+	rest, err := h.parse(ev.Payload)
 	if err != nil {
 		return err
 	}
-	land := &landings{l: c.l, ctx: c.ctx, crossings: c.plan.Crossings(), value: c.result, files: ev.Files}
-	land.done = func() { c.complete(land.err) }
-	c.landing = land
 	if ev.Owned && len(h.Parts) == 0 {
 		c.late = rest
 	} else if err := c.decode(rest); err != nil {
 		return err
 	}
-	wait, err := land.all(h.Parts)
-	if err != nil {
-		return err
+	if len(h.Parts) == 0 && len(ev.Files) == 0 {
+		c.completeLocked(nil)
+		return nil
 	}
-	if !wait {
+	return c.land(h.Parts, ev.Files)
+}
+
+// land takes up what comes beside the result.
+func (c *Call) land(parts []part, files []*os.File) error {
+	land := &landings{l: c.l, ctx: c.ctx, crossings: c.plan.Crossings(), value: c.result, files: files}
+	land.done = func() { c.complete(land.err) }
+	c.landing = land
+	wait, err := land.all(parts)
+	land.watch()
+	if err == nil && !wait {
 		c.completeLocked(land.err)
 	}
-	return nil
+	return err
+}
+
+// discard is for the result of a call that was given up.
+func (c *Call) discard(ev mux.Event) {
+	var h replyHeader
+	if c.plan != nil {
+		if _, err := h.parse(ev.Payload); err != nil {
+			h.Parts = nil
+		}
+	}
+	c.l.discardParts(h.Parts, ev.Files)
+}
+
+func (c *Call) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
 }
 
 func (c *Call) decode(b []byte) error {
-	rest, err := c.plan.Decode(b, c.result, c.l.positional)
-	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("%d bytes too many", len(rest))
-	}
-	if err != nil {
+	if err := decodeAll(c.plan, b, c.result, c.l.positional); err != nil {
 		return frame.Violated("reply", "the result of %q: %v", c.name, err)
 	}
 	return nil
@@ -252,12 +285,12 @@ func (c *Call) finish(err error) (any, error) {
 	}
 	if err != nil && c.st != nil {
 		c.l.conn.Reset(c.st, mux.Cancelled, "")
-		if land != nil {
-			land.abandon()
-		}
+	}
+	if err != nil && land != nil {
+		land.release(false)
 	}
 	for _, p := range c.lifts {
-		p.end()
+		p.end(err != nil)
 	}
 	if err == nil {
 		return c.result, nil

@@ -111,12 +111,34 @@ func crosses(t reflect.Type) bool {
 	return err == nil
 }
 
+// maxKinds is how many registered errors one error is taken to be at most.
+const maxKinds = 64
+
 // MaxErrorText bounds an error's text, and its stack, in bytes.
 const MaxErrorText = 64 << 10
 
-// encode is err as it crosses.
-func (e *Errors) encode(code uint8, err error, stack string) *failure {
-	f := &failure{Code: code, Text: clip(err.Error()), Stack: clip(stack)}
+// failure is err as an ERROR's payload.
+func (l *Link) failure(err error) []byte {
+	code, stack := CodeReturned, ""
+	if f, ok := err.(*Failure); ok {
+		code, stack = f.Code, f.Stack
+	}
+	b, perr := failurePlan.bytes(l.cfg.Errors.encode(code, err, stack))
+	if perr != nil {
+		b, _ = failurePlan.bytes(&failure{Code: code, Text: "an error that cannot be sent: " + perr.Error(), Kinds: []string{}, Data: []typedError{}})
+	}
+	return b
+}
+
+// encode is err as it crosses. Its methods may panic, those of a nil pointer most
+// of all.
+func (e *Errors) encode(code uint8, err error, stack string) (f *failure) {
+	defer func() {
+		if v := recover(); v != nil {
+			f = &failure{Code: code, Text: fmt.Sprintf("an error of type %T whose methods panic: %v", err, v), Stack: clip(stack)}
+		}
+	}()
+	f = &failure{Code: code, Text: clip(err.Error()), Stack: clip(stack)}
 	if t, ok := errors.AsType[Tracer](err); ok && stack == "" {
 		f.Stack = clip(t.Traceback())
 	}
@@ -175,12 +197,12 @@ func (e *Errors) decode(f *failure) *Failure {
 	out := &Failure{Code: f.Code, Message: f.Text, Stack: f.Stack}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	for _, code := range f.Kinds {
+	for _, code := range f.Kinds[:min(len(f.Kinds), maxKinds)] {
 		if err := e.sentinel(code); err != nil {
 			out.Errs = append(out.Errs, err)
 		}
 	}
-	for _, d := range f.Data {
+	for _, d := range f.Data[:min(len(f.Data), maxKinds)] {
 		if t, ok := e.types[d.Code]; ok {
 			if err := decodeTyped(t, d.Fields); err != nil {
 				out.Errs = append(out.Errs, err)

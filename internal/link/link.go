@@ -11,10 +11,10 @@
 package link
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +35,10 @@ const (
 	MaxName          = 1024                   // bytes of a function's, module's or container's name
 	LiftBytes        = 32 << 10               // bytes: longer []byte and strings travel beside CBOR
 	SlowFunction     = 100 * time.Microsecond // then the next calls leave the reader alone
+	MaxRequests      = 2 * WorkerStreams      // modules and containers that wait for their answer on one link
+	MaxUnread        = 64 << 20               // bytes that wait for a worker that asks for more
 	slowCalls        = 64
-	MaxRequests      = 256 // modules and containers that a worker may ask for at once
+	askers           = 16 // of those requests, how many are worked on at once
 )
 
 // Config is what a Link needs to know of the process around it. All functions
@@ -77,20 +79,26 @@ type Link struct {
 	hello    Hello // the peer's
 	greeted  atomic.Bool
 	greeting mux.Waiter
+	patience *time.Timer // ends a link whose peer does not say HELLO
 
 	// Positional reports that both ends have the same functions of the same types.
 	positional bool
 
 	drained  uint64 // the read after which output was last delivered; the reader's
 	requests atomic.Int32
+	asking   chan struct{} // holds a token for each request that is worked on
 
-	mu       sync.Mutex
+	mu       sync.Mutex             // guards what follows
+	ended    bool                   // Closed has run: what begins now is cancelled
 	bulk     map[uint32]*mux.Stream // BULK streams that no message has named yet
 	incoming map[uint32]*Incoming   // calls that run here
 	idle     chan struct{}          // closed when incoming is empty, made by Idle
-	dropped  atomic.Uint64
-	shares   shares
-	kept     sync.Map
+	early    [][]byte               // log records from before the handshake
+	earlyLen int                    // and their bytes
+
+	dropped atomic.Uint64
+	shares  shares
+	kept    sync.Map
 }
 
 // Keep is what belongs to the link under key: made once, by create.
@@ -111,7 +119,7 @@ func New(t mux.Transport, cfg Config) *Link {
 			cfg.Streams = ManagerStreams
 		}
 	}
-	l := &Link{cfg: cfg, bulk: map[uint32]*mux.Stream{}, incoming: map[uint32]*Incoming{}}
+	l := &Link{cfg: cfg, bulk: map[uint32]*mux.Stream{}, incoming: map[uint32]*Incoming{}, asking: make(chan struct{}, askers)}
 	s := mux.NewState(cfg.Side, cfg.Streams)
 	s.Record = cfg.Record
 	s.Raw(frame.Preamble())
@@ -119,45 +127,10 @@ func New(t mux.Transport, cfg Config) *Link {
 		s.Control(frame.Hello, l.ownHello(nil))
 	}
 	l.conn = mux.NewConn(t, s, (*handler)(l), cfg.Serving)
+	l.patience = time.AfterFunc(HandshakeTimeout, l.ungreeted)
 	l.conn.Flush()
 	return l
 }
-
-func (l *Link) ownHello(functions map[string]string) []byte {
-	h := l.cfg.Hello
-	h.Digest = l.cfg.Functions.Digest()
-	h.Window, h.Streams = mux.Window, uint32(l.cfg.Streams)
-	h.Functions = functions
-	if h.Functions == nil {
-		h.Functions = map[string]string{}
-	}
-	if h.Languages == nil {
-		h.Languages = []string{}
-	}
-	b, err := helloPlan.bytes(&h)
-	if err != nil {
-		panic(err) // of static types that cross, and checked names
-	}
-	return b
-}
-
-// Greeted waits for the peer's HELLO. After HandshakeTimeout it ends the link.
-func (l *Link) Greeted(ctx context.Context) (Hello, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, HandshakeTimeout, errHandshake)
-	defer cancel()
-	for !l.greeted.Load() {
-		if err := l.conn.Wait(ctx, &l.greeting); err != nil {
-			if context.Cause(ctx) == errHandshake {
-				err = errHandshake
-				l.conn.Fail(err)
-			}
-			return Hello{}, err
-		}
-	}
-	return l.hello, nil
-}
-
-var errHandshake = frame.Violated("handshake", "no HELLO within %v", HandshakeTimeout)
 
 // Done is closed when the link has ended; Err is why.
 func (l *Link) Done() <-chan struct{} { return l.conn.Done() }
@@ -168,40 +141,27 @@ func (l *Link) Err() error { return l.conn.Err() }
 // Fail ends the link.
 func (l *Link) Fail(err error) { l.conn.Fail(err) }
 
-// Close ends the link and waits for its goroutines; functions of this side that still run
-// are among them.
+// Close ends the link and waits for its goroutines. Functions of this side that still
+// run, and what their results stream, are among them. A reader or stream in an
+// argument of a call is not: the goroutine that reads it ends after the read
+// that is under way, which nobody but its owner can end.
 func (l *Link) Close() error { return l.conn.Close() }
 
 // Peer is what the peer told in its HELLO.
 func (l *Link) Peer() Hello { return l.hello }
-
-// Shutdown asks a worker to finish its calls and end.
-func (l *Link) Shutdown() { l.control(frame.Shutdown, nil) }
-
-// SetLevel tells a worker which log records to send.
-func (l *Link) SetLevel(level slog.Level) {
-	if b, err := levelPlan.bytes(&levelMessage{int(level)}); err == nil {
-		l.control(frame.LogLevel, b)
-	}
-}
-
-func (l *Link) control(h frame.Handle, payload []byte) error {
-	return l.conn.Update(func(s *mux.State) { s.Control(h, payload) })
-}
 
 // handler is the Link as mux sees it.
 type handler Link
 
 func (h *handler) Closed(err error) {
 	l := (*Link)(h)
+	l.patience.Stop()
 	l.mu.Lock()
-	calls := make([]*Incoming, 0, len(l.incoming))
-	for _, in := range l.incoming {
-		calls = append(calls, in)
-	}
+	l.ended = true
+	calls := slices.Collect(maps.Values(l.incoming))
 	l.mu.Unlock()
 	for _, in := range calls {
-		in.cancel(context.Canceled)
+		in.lost()
 	}
 	l.shares.close()
 	if l.cfg.Closed != nil {
@@ -211,7 +171,14 @@ func (h *handler) Closed(err error) {
 
 // Handle is what every frame comes to.
 func (h *handler) Handle(ev mux.Event) error {
-	l := (*Link)(h)
+	err := (*Link)(h).handle(ev)
+	if err != nil {
+		closeAll(ev.Files)
+	}
+	return err
+}
+
+func (l *Link) handle(ev mux.Event) error {
 	if !l.greeted.Load() {
 		return l.greet(ev)
 	}
@@ -229,93 +196,25 @@ func (h *handler) Handle(ev mux.Event) error {
 	case *landing:
 		return u.on(ev)
 	case *lifted:
-		return nil // its sender will notice
+		return u.on(ev)
 	}
 	if ev.Kind == frame.Reset {
-		l.forget(ev.Stream.ID) // a BULK stream that no message had named
+		// A BULK stream that no message had named, a request that is given up, or a
+		// call that never came whole.
+		l.forget(ev.Stream.ID)
+		l.conn.Reset(ev.Stream, mux.Cancelled, "")
 		return nil
 	}
 	return frame.Violated("handle", "%s on stream %d", ev.Handle, ev.Stream.ID)
 }
 
-func (l *Link) greet(ev mux.Event) error {
-	if ev.Stream != nil || ev.Handle != frame.Hello {
-		return frame.Violated("handshake", "%s %s before HELLO", ev.Kind, ev.Handle)
-	}
-	var hello Hello
-	if err := helloPlan.only(ev.Payload, &hello, "HELLO"); err != nil {
-		return frame.Violated("handshake", "%v", err)
-	}
-	if hello.Window < mux.MinWindow || hello.Window > mux.TopWindow || hello.Streams < 1 || hello.Streams > ManagerStreams {
-		return frame.Violated("handshake", "a window of %d bytes, %d streams", hello.Window, hello.Streams)
-	}
-	l.hello = hello
-	l.positional = string(hello.Digest) == string(l.cfg.Functions.Digest())
-	var answer []byte
-	if l.cfg.Side == mux.WorkerSide {
-		var functions map[string]string
-		if !l.positional {
-			functions = l.cfg.Functions.Signatures()
-		}
-		answer = l.ownHello(functions)
-		l.setLevel(hello.Level)
-	}
-	err := l.conn.Update(func(s *mux.State) {
-		s.Peer(int(hello.Window), int(hello.Streams))
-		if answer != nil {
-			s.Control(frame.Hello, answer)
-		}
-	})
-	l.greeted.Store(true)
-	l.conn.Signal(&l.greeting)
-	if errors.Is(err, l.conn.Err()) {
-		return nil // the link has ended meanwhile: somebody says why
-	}
-	return err
-}
-
-func (l *Link) setLevel(level int) {
-	if l.cfg.Level != nil {
-		l.cfg.Level(slog.Level(level))
-	}
-}
-
-func (l *Link) onControl(ev mux.Event) error {
-	manager := l.cfg.Side == mux.ManagerSide
-	switch {
-	case ev.Handle == frame.ForwardLog && manager:
-		return l.onLog(ev.Payload)
-	case ev.Handle == frame.Shutdown && !manager:
-		if len(ev.Payload) > 0 {
-			return frame.Violated("message", "a SHUTDOWN of %d bytes", len(ev.Payload))
-		}
-		if l.cfg.Shutdown != nil {
-			l.cfg.Shutdown()
-		}
-	case ev.Handle == frame.LogLevel && !manager:
-		var m levelMessage
-		if err := levelPlan.only(ev.Payload, &m, "LOG_LEVEL"); err != nil {
-			return err
-		}
-		l.setLevel(m.Level)
-	case ev.Handle == frame.Ping:
-		if len(ev.Payload) > maxPing {
-			return frame.Violated("message", "a PING of %d bytes", len(ev.Payload))
-		}
-		l.control(frame.Pong, ev.Payload)
-	case ev.Handle == frame.Pong:
-	case ev.Handle == frame.Hello:
-		return frame.Violated("handshake", "a second HELLO")
-	default:
-		return frame.Violated("handle", "%s from this side", ev.Handle)
-	}
-	return nil
-}
-
-const maxPing = 64 // bytes
-
 func (l *Link) onOpen(ev mux.Event) error {
 	manager := l.cfg.Side == mux.ManagerSide
+	if manager {
+		if err := l.checkRead(); err != nil {
+			return err
+		}
+	}
 	switch ev.Handle {
 	case frame.CallFunction:
 		return l.onCall(ev)

@@ -1,6 +1,8 @@
 package link
 
 import (
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -8,20 +10,25 @@ import (
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
-// MaxRecord bounds a log record as it crosses, in bytes: a longer one is
-// cut.
+// MaxRecord bounds the texts of a log record as it crosses, in bytes: longer ones
+// are cut. A record that is longer than twice that, all in all, breaks a rule.
 const MaxRecord = 256 << 10
 
-// Log sends a record to the manager. While LogQueue bytes wait to be written it waits, and
-// after LogWait it drops the record, which is counted; the count arrives with
-// the next one.
+// Log sends a record to the manager, and may shorten it. While LogQueue bytes wait to
+// be written it waits, and after LogWait it drops the record, which is counted; the
+// count arrives with the next one. Records from before the handshake follow it.
 func (l *Link) Log(r *Record) {
 	r.Dropped = l.dropped.Swap(0)
-	r.clip()
-	b, err := recordPlan.bytes(r)
-	if err != nil {
+	b, err := r.bytes()
+	if err != nil || !l.keepEarly(b) && !l.forward(b) {
 		l.dropped.Add(r.Dropped + 1)
-		return
+	}
+}
+
+// forward sends a record; false means that there was no room for it in time.
+func (l *Link) forward(b []byte) bool {
+	if !l.greeted.Load() {
+		return false
 	}
 	deadline := time.Now().Add(LogWait)
 	for {
@@ -32,17 +39,45 @@ func (l *Link) Log(r *Record) {
 			}
 		})
 		if err != nil || !full {
-			return
+			return true
 		}
 		if !l.conn.Drained(time.Until(deadline)) {
-			l.dropped.Add(r.Dropped + 1)
-			return
+			return false
 		}
 	}
 }
 
+// keepEarly keeps a record until the handshake is over, if it is not and there is
+// room for it: nobody can wait for a manager that has not said who it is.
+func (l *Link) keepEarly(b []byte) bool {
+	if l.greeted.Load() {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.greeted.Load() || l.earlyLen+len(b) > LogQueue {
+		return false
+	}
+	l.early = append(l.early, b)
+	l.earlyLen += len(b)
+	return true
+}
+
 // Dropped is how many records were dropped and not told of yet.
 func (l *Link) Dropped() *atomic.Uint64 { return &l.dropped }
+
+// bytes is r as it crosses, cut where it is too long: its texts first, then all of
+// its attributes, of which there may be any number.
+func (r *Record) bytes() ([]byte, error) {
+	r.clip()
+	b, err := recordPlan.bytes(r)
+	if err == nil && len(b) > 2*MaxRecord {
+		r.Message = r.Message[:min(len(r.Message), MaxErrorText)] + fmt.Sprintf(" … (%d attributes left out)", len(r.Attrs))
+		r.Message, r.Attrs = strings.ToValidUTF8(r.Message, ""), []Attr{}
+		b, err = recordPlan.bytes(r)
+	}
+	return b, err
+}
 
 func (r *Record) clip() {
 	budget := MaxRecord
@@ -54,6 +89,8 @@ func (r *Record) clip() {
 		budget -= len(*s)
 	}
 	cut(&r.Message)
+	cut(&r.Source.Function)
+	cut(&r.Source.File)
 	for i := range r.Attrs {
 		for j := range r.Attrs[i].Path {
 			cut(&r.Attrs[i].Path[j])

@@ -62,8 +62,12 @@ func (r *Registry) Add(f *Function) error {
 
 // Lookup is the function of that name that is implemented here, or nil.
 func (r *Registry) Lookup(name string) *Function {
+	return r.lookup([]byte(name))
+}
+
+func (r *Registry) lookup(name []byte) *Function {
 	r.mu.RLock()
-	f := r.byName[name]
+	f := r.byName[string(name)]
 	r.mu.RUnlock()
 	if f == nil || f.Invoke == nil {
 		return nil

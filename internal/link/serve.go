@@ -36,6 +36,11 @@ type Incoming struct {
 	after map[int]func() // of AfterFunc
 	next  int
 	bare  bool // the result has been sent: no calls back any more
+	begun bool // see begin
+
+	opening sync.WaitGroup // calls back that are being sent; none is added once bare
+
+	given bool // the function was called: files in its arguments are its own
 }
 
 type incomingKey struct{}
@@ -164,47 +169,71 @@ func (in *Incoming) cancelLocked(err error) {
 // onCall takes in a call.
 func (l *Link) onCall(ev mux.Event) error {
 	var h callHeader
-	rest, err := callPlan.first(ev.Payload, &h, "CALL_FUNCTION")
+	name, rest, err := h.parse(ev.Payload)
+	if err == nil {
+		err = h.check(ev.End)
+	}
 	if err != nil {
 		return err
-	}
-	if h.Remaining < 0 || !ev.End {
-		return frame.Violated("message", "CALL_FUNCTION with %d ns left, or without END", h.Remaining)
 	}
 	in := &Incoming{l: l, st: ev.Stream, grants: h.Grants}
 	ev.Stream.User = in
 	if h.Remaining > 0 {
 		in.deadline = time.Now().Add(time.Duration(h.Remaining))
 	}
-	in.fn, err = l.target(&h)
+	in.fn, err = l.target(&h, name)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.incoming[in.st.ID] = in
-	l.mu.Unlock()
+	l.enter(in)
 	if in.fn == nil {
 		l.discardParts(h.Parts, ev.Files)
-		return in.refuse(&Failure{Code: CodeUnknown, Message: unknown(h.Function, l.cfg.Functions.Names())})
+		return in.refuse(l.refusal(&h))
 	}
 	return in.arrive(&h, rest, ev.Files)
 }
 
 // target is the function that a call is for. A call back must have been granted.
-func (l *Link) target(h *callHeader) (*Function, error) {
+func (l *Link) target(h *callHeader, name []byte) (*Function, error) {
 	if l.cfg.Side == mux.WorkerSide {
-		return l.cfg.Functions.Lookup(h.Function), nil
+		f := l.cfg.Functions.lookup(name)
+		if f == nil {
+			h.Function = string(name)
+		}
+		return f, nil
 	}
+	h.Function = string(name)
 	st := l.conn.Stream(h.Parent)
 	if st == nil {
 		return nil, frame.Violated("grant", "a call back of %q without a running call", h.Function)
 	}
-	if c, ok := st.User.(*Call); ok {
-		if f := c.Grants[h.Function]; f != nil {
-			return f, nil
+	c, ok := st.User.(*Call)
+	if ok && c.Grants[h.Function] != nil {
+		if c.isOver() {
+			return nil, nil // its caller gave up, which the worker does not know yet
 		}
+		return c.Grants[h.Function], nil
 	}
 	return nil, frame.Violated("grant", "a call back of %q, which the call was not granted", h.Function)
+}
+
+// enter notes a call that runs here. On a link that has ended it is cancelled at once.
+func (l *Link) enter(in *Incoming) {
+	l.mu.Lock()
+	l.incoming[in.st.ID] = in
+	ended := l.ended
+	l.mu.Unlock()
+	if ended {
+		in.cancel(context.Canceled)
+	}
+}
+
+// refusal is for a call that target found no function for.
+func (l *Link) refusal(h *callHeader) *Failure {
+	if l.cfg.Side == mux.ManagerSide {
+		return &Failure{Code: CodeRefused, Message: fmt.Sprintf("%q: who granted it has given the call up", h.Function)}
+	}
+	return &Failure{Code: CodeUnknown, Message: unknown(h.Function, l.cfg.Functions.Names())}
 }
 
 // discardParts forgets what came with a call that cannot be.
@@ -224,11 +253,7 @@ func (l *Link) discardParts(parts []part, files []*os.File) {
 func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 	l := in.l
 	in.args = in.fn.New()
-	rest, err := in.fn.Args.Decode(args, in.args, l.positional)
-	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("%d bytes too many", len(rest))
-	}
-	if err != nil {
+	if err := decodeAll(in.fn.Args, args, in.args, l.positional); err != nil {
 		if l.positional {
 			return frame.Violated("message", "the argument of %q: %v", in.fn.Name, err)
 		}
@@ -239,10 +264,13 @@ func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 		in.start()
 		return nil
 	}
-	in.land = &landings{l: l, ctx: in, crossings: in.fn.Args.Crossings(), value: in.args, files: files, done: in.start}
-	wait, err := in.land.all(h.Parts)
+	land := &landings{l: l, ctx: in, crossings: in.fn.Args.Crossings(), value: in.args, files: files, done: in.landed}
+	in.mu.Lock()
+	in.land = land
+	in.mu.Unlock()
+	wait, err := land.all(h.Parts)
 	if err == nil && !wait {
-		in.start()
+		in.landed()
 	}
 	return err
 }
@@ -256,13 +284,41 @@ func (in *Incoming) on(ev mux.Event) error {
 	return nil
 }
 
+// landed is called when all arguments are there, or one of them will not be.
+func (in *Incoming) landed() {
+	switch {
+	case !in.begin():
+	case in.land.err != nil:
+		in.refuse(in.land.err)
+	default:
+		in.start()
+	}
+}
+
+// begin is true for the one that decides what becomes of a call whose arguments come
+// in parts: who sees the last of them, or the end of the link.
+func (in *Incoming) begin() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	first := !in.begun
+	in.begun = true
+	return first
+}
+
+// lost is the end of the link.
+func (in *Incoming) lost() {
+	in.cancel(context.Canceled)
+	in.mu.Lock()
+	waits := in.land != nil
+	in.mu.Unlock()
+	if waits && in.begin() {
+		in.over()
+	}
+}
+
 // start runs the function: in the reader as long as it has been quick lately, else
 // in a goroutine.
 func (in *Incoming) start() {
-	if in.land != nil && in.land.err != nil {
-		in.refuse(in.land.err)
-		return
-	}
 	if in.fn.Async || in.fn.slow.Load() > 0 {
 		in.fn.slow.Add(-1)
 		in.l.conn.Go(func() { in.run(); in.l.conn.Flush() })
@@ -303,6 +359,7 @@ func (in *Incoming) invoke() (reply any, err error) {
 		finished = true
 		return nil, err
 	}
+	in.given = true
 	reply, err = in.fn.Invoke(in, in.args)
 	finished = true
 	return reply, err
@@ -311,26 +368,21 @@ func (in *Incoming) invoke() (reply any, err error) {
 // answer sends the result, and then what it streams.
 func (in *Incoming) answer(reply any) {
 	l := in.l
-	h := replyHeader{Parts: []part{}}
-	var files []*os.File
-	var lifts []*lifted
-	var err error
-	if crossings := in.fn.Reply.Crossings(); len(crossings) > 0 {
-		h.Parts, files, err = l.lift(in, crossings, reply, &lifts)
+	var of *result
+	if len(in.fn.Reply.Crossings()) > 0 {
+		of = &result{in: in}
+		of.left.Store(1)
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
-	if err == nil {
-		if err = replyPlan.append(buf, &h); err == nil {
-			err = in.fn.Reply.Append(buf, reply, l.positional)
-		}
-	}
+	files, lifts, err := in.encode(buf, of, reply)
 	if err != nil {
 		closeAll(files)
 		for _, up := range lifts {
 			l.conn.Reset(up.st, mux.Failed, "")
 		}
+		closeResult(in.fn.Reply.Crossings(), reply)
 		in.refuse(&Failure{Code: CodeResult, Message: fmt.Sprintf("the result of %q cannot be sent: %v", in.fn.Name, err)})
 		return
 	}
@@ -343,52 +395,41 @@ func (in *Incoming) answer(reply any) {
 		in.over()
 		return
 	}
-	l.conn.Go(func() { in.stream(lifts) })
+	l.conn.Go(func() { in.stream(of, lifts) })
+}
+
+// encode writes the result to buf, without what travels beside it.
+func (in *Incoming) encode(buf *bytes.Buffer, of *result, reply any) (files []*os.File, lifts []*lifted, err error) {
+	defer guard(&err)
+	var h replyHeader
+	if of != nil {
+		if h.Parts, files, err = in.l.lift(in, of, in.fn.Reply.Crossings(), reply, &lifts); err != nil {
+			return files, lifts, err
+		}
+	}
+	if err = h.append(buf); err == nil {
+		err = in.fn.Reply.Append(buf, reply, in.l.positional)
+	}
+	if err == nil {
+		err = checkLength(buf.Len())
+	}
+	return files, lifts, err
 }
 
 // end sends the last message. After it no call back may leave, nor progress.
 func (in *Incoming) end(h frame.Handle, payload []byte, files []*os.File) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	in.bare = true
-	in.l.conn.Queue(in.st, h, payload, true, files)
-}
-
-// stream sends the result's bulk parts; the call's context and arguments live
-// as long.
-func (in *Incoming) stream(lifts []*lifted) {
-	var wg sync.WaitGroup
-	for _, up := range lifts {
-		if up.bytes != nil {
-			up.start(in)
-			continue
-		}
-		wg.Go(func() { up.pump(in) })
+	in.mu.Unlock()
+	in.opening.Wait()
+	if in.l.conn.Queue(in.st, h, payload, true, files) != nil {
+		closeAll(files)
 	}
-	wg.Wait()
-	for _, up := range lifts {
-		if up.sent != nil {
-			select {
-			case <-up.sent:
-			case <-in.l.conn.Done():
-			}
-		}
-	}
-	in.over()
 }
 
 // refuse answers with an error.
 func (in *Incoming) refuse(err error) error {
-	code := CodeReturned
-	stack := ""
-	if f, ok := err.(*Failure); ok {
-		code, stack = f.Code, f.Stack
-	}
-	b, perr := failurePlan.bytes(in.l.cfg.Errors.encode(code, err, stack))
-	if perr != nil {
-		b, _ = failurePlan.bytes(&failure{Code: code, Text: "an error that cannot be sent: " + perr.Error(), Kinds: []string{}, Data: []typedError{}})
-	}
-	in.end(frame.Error, b, nil)
+	in.end(frame.Error, in.l.failure(err), nil)
 	in.over()
 	return nil
 }
@@ -397,7 +438,7 @@ func (in *Incoming) refuse(err error) error {
 func (in *Incoming) over() {
 	in.cancel(context.Canceled)
 	if in.land != nil {
-		in.land.release()
+		in.land.release(in.given)
 	}
 	l := in.l
 	l.mu.Lock()

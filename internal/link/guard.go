@@ -1,0 +1,34 @@
+package link
+
+import (
+	"fmt"
+
+	"github.com/outwork-go/outwork/internal/codec"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// guard turns a panic into an error. The types that cross may have methods of their
+// own (UnmarshalText, Error, …), and run them in goroutines of the link's.
+func guard(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("panic: %v", v)
+	}
+}
+
+// decodeAll decodes b, which must hold nothing else, into v.
+func decodeAll(p *codec.Plan, b []byte, v any, positional bool) (err error) {
+	defer guard(&err)
+	rest, err := p.Decode(b, v, positional)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%d bytes too many", len(rest))
+	}
+	return err
+}
+
+// checkLength keeps what the peer would take for a violation from being sent.
+func checkLength(n int) error {
+	if n > mux.MaxMessage {
+		return fmt.Errorf("it has %d bytes of CBOR with its containers, more than %d", n, mux.MaxMessage)
+	}
+	return nil
+}
