@@ -53,6 +53,8 @@ type Manager struct {
 	// ignored.
 	Record io.Writer
 
+	noBarrier bool // tests show what the barrier is for
+
 	mu        sync.Mutex // guards what follows
 	started   bool
 	closing   bool

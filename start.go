@@ -105,7 +105,7 @@ func (m *Manager) config(w *Worker) link.Config {
 	if m.recorder != nil {
 		cfg.Record = m.recorder.link(w.name)
 	}
-	if w.capture != nil {
+	if w.capture != nil && !m.noBarrier {
 		cfg.Drain = w.capture.Drain
 	}
 	return cfg

@@ -1,0 +1,5 @@
+//go:build !race
+
+package outwork_test
+
+const raceEnabled = false
