@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -95,7 +96,7 @@ func (c *checker) mapping(n *node, h head) error {
 	defer c.keyed()()
 	for i := range int(h.arg) {
 		if err := c.item(n.key); err != nil {
-			return below("[key "+indexStep(i)+"]", err)
+			return below("[key "+strconv.Itoa(i)+"]", err)
 		}
 		if err := c.item(n.elem); err != nil {
 			return below(indexStep(i), err)

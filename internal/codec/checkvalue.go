@@ -1,6 +1,10 @@
 package codec
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
 
 // What the parts of a decoded script value take in memory, in bytes.
 const (
@@ -69,60 +73,47 @@ func (c *checker) valueMap(h head) error {
 		return err
 	}
 	for i := range int(h.arg) {
-		step, err := c.valueKey()
+		name, err := c.valueKey()
 		if err != nil {
-			return below("[key "+indexStep(i)+"]", err)
+			return below("[key "+strconv.Itoa(i)+"]", err)
 		}
 		if err := c.value(); err != nil {
-			return below(step.text(), err)
+			return below(pairStep(i, name), err)
 		}
 	}
 	c.depth--
 	return nil
 }
 
-// A keyRef remembers a key until an error needs it.
-type keyRef struct {
-	name []byte // of a text key
-	arg  uint64
-}
-
-func (k keyRef) text() string {
-	if k.name != nil {
-		return keyStep(string(k.name))
+// pairStep is the step of a path to the i-th value of a map.
+func pairStep(i int, name []byte) string {
+	if name == nil {
+		return indexStep(i)
 	}
-	return keyStep(k.arg)
+	return keyStep(string(name))
 }
 
-// valueKey checks a key, of the types that EncodeValue allows.
-func (c *checker) valueKey() (keyRef, error) {
+// valueKey checks a key, of the types that EncodeValue allows, and returns the
+// text of a string.
+func (c *checker) valueKey() (name []byte, err error) {
 	h, err := c.head()
 	if err != nil {
-		return keyRef{}, below("", err)
+		return nil, below("", err)
 	}
 	if err := c.charge(1, boxedSize); err != nil {
-		return keyRef{}, err
+		return nil, err
 	}
 	switch {
 	case h.major == majorText:
-		name, err := c.text(h)
-		return keyRef{name: name}, err
-	case h.major == majorUint, h.major == majorNeg:
-		return c.integerKey(h)
+		return c.text(h)
+	case (h.major == majorUint || h.major == majorNeg) && h.arg > math.MaxInt64:
+		return nil, refuse("a key that is an integer beyond int64") // pointers do not compare
 	case h.isFloat() && h.isNaN():
-		return keyRef{}, refuse("a key that is not a number")
-	case h.isBool(), h.isFloat():
-		return keyRef{arg: h.arg}, nil
+		return nil, refuse("a key that is not a number")
+	case h.major == majorUint, h.major == majorNeg, h.isBool(), h.isFloat():
+		return nil, nil
 	}
-	return keyRef{}, refuse("a key that is %s", h)
-}
-
-// integerKey refuses what would decode to a *big.Int: keys compare by pointer.
-func (c *checker) integerKey(h head) (keyRef, error) {
-	if h.arg > 1<<63-1 {
-		return keyRef{}, refuse("a key that is an integer of more than 64 bits")
-	}
-	return keyRef{arg: h.arg}, nil
+	return nil, refuse("a key that is %s", h)
 }
 
 // valueTag allows times, as RFC 3339 text, and integers of any size.

@@ -13,7 +13,7 @@ import (
 // EncodeValue is the CBOR of a script's value: nil, bool, an integer of any
 // size up to *big.Int, float, string, []byte, time.Time, and []any,
 // map[any]any and map[string]any of such values. The keys of a map are
-// strings, booleans, integers of at most 64 bits or floats other than NaN.
+// strings, booleans, integers of int64's range or floats other than NaN.
 // Anything else is an error that names its type and place: "value[3].x: a func
 // cannot cross".
 func EncodeValue(v any) ([]byte, error) {
