@@ -165,7 +165,7 @@ func TestCloseOfNothing(t *testing.T) {
 
 func TestCloseDuringStart(t *testing.T) {
 	nothingLeft(t)
-	for round := range 30 {
+	for round := range rounds(30) {
 		var m outwork.Manager
 		var all sync.WaitGroup
 		for range 4 {
@@ -186,7 +186,7 @@ func TestCloseDuringStart(t *testing.T) {
 				}
 			})
 		}
-		<-time.After(time.Duration(round) * time.Millisecond / 2) // any moment will do
+		<-time.After(time.Duration(round) * 15 * time.Millisecond / time.Duration(rounds(30))) // any moment will do
 		if err := m.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
@@ -201,8 +201,8 @@ func TestStartCancelled(t *testing.T) {
 	nothingLeft(t)
 	var m outwork.Manager
 	defer m.Close()
-	for i := range 40 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond/10)
+	for i := range rounds(40) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*4*time.Millisecond/time.Duration(rounds(40)))
 		w, err := m.Start(ctx, outwork.Target{Name: "same"})
 		cancel()
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {

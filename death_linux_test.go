@@ -60,10 +60,7 @@ func TestManagerDies(t *testing.T) {
 // TestKilledAtRandom kills a thousand workers at whatever they are doing, starting
 // among it.
 func TestKilledAtRandom(t *testing.T) {
-	toKill := 1000
-	if testing.Short() || raceEnabled {
-		toKill = 100
-	}
+	toKill := rounds(1000)
 	nothingLeft(t)
 	var m outwork.Manager
 	first, err := m.Start(within(t), outwork.Target{Name: "first"})

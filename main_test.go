@@ -37,11 +37,23 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runMark) == "" {
 		os.Setenv(runMark, fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()))
 	}
+	if raceEnabled && os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // or each worker takes a second to end
+	}
 	os.Exit(m.Run())
 }
 
 // patience is how long a test waits for what ought to come at once.
 const patience = 20 * time.Second
+
+// rounds is how often to do what takes long under the race detector, or when
+// time is short.
+func rounds(n int) int {
+	if testing.Short() || raceEnabled {
+		return n / 10
+	}
+	return n
+}
 
 // within is the test's context with patience as its deadline.
 func within(t testing.TB) context.Context {
