@@ -3,6 +3,7 @@ package codec
 import (
 	"math/bits"
 	"strconv"
+	"time"
 )
 
 // leaf checks an item that has no items inside, or whose type knows better.
@@ -81,13 +82,20 @@ func (c *checker) byteString(n *node, h head) error {
 	return err
 }
 
-// time leaves it to the time package to parse.
+// time checks RFC 3339 text, so that a year past 9999 fails at its sender.
 func (c *checker) time(h head) error {
 	if h.major != majorText {
 		return mismatch(h, "a time as text")
 	}
-	_, err := c.text(h)
-	return err
+	b, err := c.bytes(h)
+	if err != nil {
+		return err
+	}
+	var t time.Time
+	if err := t.UnmarshalText(b); err != nil {
+		return refuse("%.64q is not a time of RFC 3339", b)
+	}
+	return nil
 }
 
 func (c *checker) bigInt(h head) error {

@@ -61,10 +61,10 @@ func parseField(sf reflect.StructField) (*field, error) {
 		return nil, nil
 	case tag == "-":
 		return nil, refuse(`it is left out of JSON: tag it cbor:"-" to leave it out here too, or cbor:",omitempty" to keep it`)
-	case !sf.IsExported():
-		return nil, refuse(`an unexported field cannot cross: export it, or tag it cbor:"-"`)
 	case sf.Anonymous && name == "" && embedsStruct(sf.Type):
 		return nil, refuse(`an embedded struct cannot cross: give it a field name, or a name by a cbor tag`)
+	case !sf.IsExported():
+		return nil, refuse(`an unexported field cannot cross: export it, or tag it cbor:"-"`)
 	}
 	f := &field{name: sf.Name, key: sf.Name}
 	if tagged && name != "" {

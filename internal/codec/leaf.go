@@ -25,14 +25,13 @@ func (f selfForm) String() string {
 // selfPairs are the ways in which a type may marshal itself, in the order in
 // which cbor looks for them.
 var selfPairs = []struct {
-	form        selfForm
-	what        string
-	enc, dec    reflect.Type
-	encFn, decF string
+	form         selfForm
+	enc, dec     reflect.Type
+	encFn, decFn string
 }{
-	{selfCBOR, "CBOR", reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler](), "MarshalCBOR", "UnmarshalCBOR"},
-	{selfBinary, "binary", reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](), "MarshalBinary", "UnmarshalBinary"},
-	{selfText, "text", reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](), "MarshalText", "UnmarshalText"},
+	{selfCBOR, reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler](), "MarshalCBOR", "UnmarshalCBOR"},
+	{selfBinary, reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](), "MarshalBinary", "UnmarshalBinary"},
+	{selfText, reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](), "MarshalText", "UnmarshalText"},
 }
 
 // selfFormOf finds how t marshals itself, if it does. A type with half of a
@@ -48,9 +47,9 @@ func selfFormOf(t reflect.Type) (selfForm, error) {
 		case enc && dec:
 			return p.form, promoted(t, p.enc)
 		case enc:
-			return selfNone, refuse("%s has %s but no %s: it cannot cross", t, p.encFn, p.decF)
+			return selfNone, refuse("%s has %s but no %s: it cannot cross", t, p.encFn, p.decFn)
 		case dec:
-			return selfNone, refuse("%s has %s but no %s: it cannot cross", t, p.decF, p.encFn)
+			return selfNone, refuse("%s has %s but no %s: it cannot cross", t, p.decFn, p.encFn)
 		}
 	}
 	return selfNone, nil

@@ -60,8 +60,10 @@ type field struct {
 // nullable reports whether null is a value of the type.
 func (n *node) nullable() bool {
 	switch n.kind {
-	case kindPointer, kindSlice, kindBytes, kindMap, kindTime, kindSelf, kindBeside:
+	case kindPointer, kindSlice, kindBytes, kindMap, kindTime, kindBeside:
 		return true
+	case kindSelf:
+		return n.form == selfCBOR
 	}
 	return false
 }

@@ -107,39 +107,3 @@ func (w *valueWalk) pairs(n *node, v reflect.Value, depth int) error {
 	}
 	return nil
 }
-
-// tooLarge names the largest field of a message that is too large.
-func (p *Plan) tooLarge(item []byte, positional bool) error {
-	err := refuse("%d bytes of CBOR are more than the %d of a message", len(item), MaxMessage)
-	if name, size := p.largest(item, positional); name != "" {
-		err = refuse("%d bytes of CBOR are more than the %d of a message: %s has %d of them", len(item), MaxMessage, name, size)
-	}
-	return err
-}
-
-func (p *Plan) largest(item []byte, positional bool) (name string, size int) {
-	if p.top.kind != kindStruct {
-		return "", 0
-	}
-	c := newChecker(item, positional)
-	if _, err := c.head(); err != nil {
-		return "", 0
-	}
-	for i := range p.top.fields {
-		f := &p.top.fields[i]
-		if f.node.kind == kindBeside {
-			continue
-		}
-		if !positional || p.top.cyclic {
-			return "", 0
-		}
-		start := c.pos
-		if h, err := c.head(); err != nil || c.anything(h) != nil {
-			return name, size
-		}
-		if c.pos-start > size {
-			name, size = f.name, c.pos-start
-		}
-	}
-	return name, size
-}

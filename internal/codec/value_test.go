@@ -53,7 +53,6 @@ func TestEncodeValueRefuses(t *testing.T) {
 		"value[3].x: a func cannot cross":                          []any{1, 2, 3, map[string]any{"x": func() {}}},
 		"value: a value of type codec.helloArgs cannot cross":      helloArgs{},
 		"value[true]: a chan cannot cross":                         map[any]any{true: make(chan int)},
-		`value["a b"]: a value of type error cannot cross`:         nil,
 		"nested deeper than 32 levels, or contains itself":         loop,
 		"value[0]: the string is not UTF-8":                        []any{"\xff"},
 		"a key that is a value of type [1]int cannot cross":        map[any]any{[1]int{}: 1},
@@ -61,17 +60,13 @@ func TestEncodeValueRefuses(t *testing.T) {
 		"a key that is not a number cannot cross":                  map[any]any{math.NaN(): 1},
 		"a nil *big.Int cannot cross":                              (*big.Int)(nil),
 		"the value is larger than the 16777216 bytes of a message": []any{make([]byte, MaxMessage/2), make([]byte, MaxMessage/2)},
-		"value: a key that is nil":                                 nil,
 		"value[<nil>]: a key that is nil cannot cross":             map[any]any{nil: 1},
 		"value.k[0]: a value of type []int cannot cross":           map[any]any{"k": []any{[]int{1}}},
 		"value: a value of type *codec.helloArgs cannot cross":     &helloArgs{},
 		"value: a value of type time.Duration cannot cross":        time.Second,
-		"value: cbor: time.Time formatted by Go with a wrong year": time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC),
+		"is not a time of RFC 3339":                                time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC),
 		"value: a value of type map[string]string cannot cross":    map[string]string{},
 	} {
-		if v == nil {
-			continue
-		}
 		if _, err := EncodeValue(v); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("EncodeValue(%T): %v; want %q", v, err, want)
 		}
@@ -95,7 +90,7 @@ func TestDecodeValueRefuses(t *testing.T) {
 		"c11a00000000":                  "the tag 1 is not for values",
 		"d903e701":                      "the tag 999",
 		"c001":                          "where a time as text is wanted",
-		"c06161":                        "cannot set",
+		"c06161":                        "is not a time of RFC 3339",
 		"9a00500000":                    "are more than",
 		"9a00100000":                    "ends too early",
 		"a1616181f7":                    "value.a[0]: a simple value",
