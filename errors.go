@@ -73,7 +73,7 @@ func (e *LostError) Error() string {
 	if e.Function != "" && !e.MayHaveRun {
 		b.WriteString("; the call was not sent")
 	}
-	if words := lastLines(e.Stderr); words != "" {
+	if words := lastWords(e.Stderr); words != "" {
 		b.WriteString("; its last words: " + words)
 	}
 	return b.String()
@@ -94,14 +94,33 @@ func (e *LostError) how() string {
 // Unwrap is the cause.
 func (e *LostError) Unwrap() error { return e.Cause }
 
-// lastLines is the end of what a worker wrote, fit for an error message.
-func lastLines(b []byte) string {
+// lastWords is what matters most of what a worker wrote at last, fit for an error
+// message: the beginning of a crash's text, or else the end.
+func lastWords(b []byte) string {
+	const most = 400 // bytes
 	s := strings.TrimSpace(string(output.Sanitize(b)))
-	const most = 400
-	if len(s) > most {
+	if at := crash(s); at >= 0 {
+		s = s[at:]
+		if len(s) > most {
+			s = strings.ToValidUTF8(s[:most], "") + " …"
+		}
+	} else if len(s) > most {
 		s = "… " + strings.ToValidUTF8(s[len(s)-most:], "")
 	}
 	return strings.ReplaceAll(s, "\n", "\n\t")
+}
+
+// crash is where the text of a crashing Go program begins, or -1.
+func crash(s string) int {
+	for _, word := range []string{"panic: ", "fatal error: "} {
+		if strings.HasPrefix(s, word) {
+			return 0
+		}
+		if at := strings.Index(s, "\n"+word); at >= 0 {
+			return at + 1
+		}
+	}
+	return -1
 }
 
 // ProtocolError is a worker that broke the protocol. It was killed.

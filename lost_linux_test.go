@@ -54,7 +54,7 @@ func TestLost(t *testing.T) {
 		"exit":  {7, "", "that was it\n", "is lost: exit status 7; its last words: that was it"},
 		"zero":  {0, "", "", "is lost: exit status 0"},
 		"kill":  {-1, "killed", "", "is lost: signal killed"},
-		"panic": {2, "", "panic: out of the blue", "exit status 2; its last words: "},
+		"panic": {2, "", "panic: out of the blue", "exit status 2; its last words: panic: out of the blue"},
 		"fault": {2, "", "SIGSEGV", "exit status 2"},
 		"flood": {1, "", "0123456789abcde\n", "… "},
 	} {
