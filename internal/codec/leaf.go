@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"math/big"
 	"reflect"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -79,7 +80,7 @@ func leafLike(t reflect.Type) bool {
 // leafNode makes the node of a type that has no nodes inside, or nil.
 func leafNode(t reflect.Type) (*node, error) {
 	switch t {
-	case timeType:
+	case reflect.TypeFor[time.Time]():
 		return &node{kind: kindTime, typ: t}, nil
 	case reflect.TypeFor[big.Int]():
 		return &node{kind: kindBigInt, typ: t}, nil

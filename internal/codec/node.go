@@ -1,10 +1,8 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
-	"time"
 )
 
 // A kind is how a type appears in CBOR.
@@ -85,28 +83,6 @@ func build(t reflect.Type) (*node, error) {
 		return nil, fmt.Errorf("%s%w", typeName(t), err)
 	}
 	return top, nil
-}
-
-func (b *builder) findCycles() {
-	for _, n := range b.nodes {
-		n.cyclic = n.reaches(n, map[*node]bool{})
-	}
-	for _, n := range b.nodes {
-		n.loops = n.reachesCycle(map[*node]bool{})
-	}
-}
-
-// sound refuses what shows only in the whole graph.
-func (n *node) sound() error {
-	if !n.loops && n.measure() > MaxDepth {
-		return refuse("it is nested deeper than %d levels", MaxDepth)
-	}
-	for _, f := range n.fields {
-		if n.cyclic && f.node.kind == kindBeside {
-			return below("."+f.name, refuse("%s cannot cross in a type that contains itself", f.node.typ))
-		}
-	}
-	return nil
 }
 
 // top is node for the type itself, where what travels beside is allowed.
@@ -190,121 +166,4 @@ func (b *builder) mapping(n *node) (err error) {
 	}
 	n.elem, err = b.node(n.typ.Elem())
 	return below("[]", err)
-}
-
-// children calls yield for each node directly inside n.
-func (n *node) children(yield func(*node) bool) {
-	if n.key != nil && !yield(n.key) {
-		return
-	}
-	if n.elem != nil && !yield(n.elem) {
-		return
-	}
-	for i := range n.fields {
-		if !yield(n.fields[i].node) {
-			return
-		}
-	}
-}
-
-// reaches reports whether target lies somewhere inside n.
-func (n *node) reaches(target *node, seen map[*node]bool) bool {
-	for c := range n.children {
-		if c == target {
-			return true
-		}
-		if !seen[c] {
-			seen[c] = true
-			if c.reaches(target, seen) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (n *node) reachesCycle(seen map[*node]bool) bool {
-	if n.cyclic {
-		return true
-	}
-	for c := range n.children {
-		if !seen[c] {
-			seen[c] = true
-			if c.reachesCycle(seen) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// measure sets the depth of n, which must not loop, and of all that it holds.
-func (n *node) measure() int {
-	if n.depth > 0 {
-		return n.depth
-	}
-	for c := range n.children {
-		n.depth = max(n.depth, c.measure())
-	}
-	switch n.kind {
-	case kindSlice, kindArray, kindMap, kindStruct:
-		n.depth++
-	}
-	return n.depth
-}
-
-var timeType = reflect.TypeFor[time.Time]()
-
-// typeName is how errors and signatures call a type.
-func typeName(t reflect.Type) string {
-	if t.Name() != "" {
-		return t.Name()
-	}
-	return t.String()
-}
-
-// kindName is what errors call a kind that cannot cross.
-func kindName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Interface:
-		return "the interface " + t.String()
-	case reflect.UnsafePointer:
-		return "an unsafe.Pointer"
-	case reflect.Complex64, reflect.Complex128:
-		return "a complex number"
-	}
-	return "a " + t.Kind().String()
-}
-
-func article(name string) string {
-	if name != "" && (name[0] == 'i' || name[0] == 'o') {
-		return "an " + name
-	}
-	return "a " + name
-}
-
-// A pathError is an error whose text begins with the path that led to it.
-type pathError struct {
-	path string // begins with "." or "["; empty at the value itself
-	err  error
-}
-
-func (e *pathError) Error() string { return e.path + ": " + e.err.Error() }
-func (e *pathError) Unwrap() error { return e.err }
-
-// refuse is an error at the very place that is being looked at.
-func refuse(format string, args ...any) error {
-	return &pathError{err: fmt.Errorf(format, args...)}
-}
-
-// below puts one step in front of the path of err, which may be nil.
-func below(step string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if p, ok := errors.AsType[*pathError](err); ok {
-		p.path = step + p.path
-		return p
-	}
-	return &pathError{path: step, err: err}
 }
