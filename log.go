@@ -29,7 +29,7 @@ const (
 
 // forwarder is the slog.Handler of a worker: it sends records to the manager.
 type forwarder struct {
-	l      *link.Link
+	link   func() *link.Link
 	level  slog.Leveler
 	groups []string
 	attrs  []link.Attr
@@ -55,7 +55,7 @@ func (f *forwarder) Handle(_ context.Context, r slog.Record) error {
 	if out.Attrs == nil {
 		out.Attrs = []link.Attr{}
 	}
-	f.l.Log(&out)
+	f.link().Log(&out)
 	return nil
 }
 

@@ -64,8 +64,16 @@ func work() error {
 	var shutdown sync.Once
 	asked := make(chan struct{})
 	level := new(slog.LevelVar)
-	l := link.New(t, workerConfig(level, func() { shutdown.Do(func() { close(asked) }) }))
-	slog.SetDefault(slog.New(&forwarder{l: l, level: level}))
+	var l *link.Link
+	made := make(chan struct{})
+	here := sync.OnceValue(func() *link.Link {
+		<-made
+		return l
+	})
+	// Before the link: the first call may come before New returns.
+	slog.SetDefault(slog.New(&forwarder{link: here, level: level}))
+	l = link.New(t, workerConfig(level, func() { shutdown.Do(func() { close(asked) }) }))
+	close(made)
 	finish(l, asked)
 	if v := violation(l.Err()); v != nil {
 		return fmt.Errorf("the manager broke the protocol: %w", v)

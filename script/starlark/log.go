@@ -40,7 +40,10 @@ func logBuiltin(name string, level slog.Level) *starlark.Builtin {
 			attrs = append(attrs, slog.Attr{Key: string(kw[0].(starlark.String)), Value: v})
 		}
 		attrs = append(attrs, slog.String(slog.SourceKey, caller(t)))
-		r.host.Log.LogAttrs(r.ctx, level, msg, attrs...)
+		// Without the place in this file, that is: the caller's is in attrs.
+		rec := slog.NewRecord(time.Now(), level, msg, 0)
+		rec.AddAttrs(attrs...)
+		_ = r.host.Log.Handler().Handle(r.ctx, rec) // as LogAttrs does
 		return starlark.None, nil
 	})
 }
