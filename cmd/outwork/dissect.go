@@ -13,21 +13,22 @@ import (
 	"github.com/outwork-go/outwork/internal/record"
 )
 
-// Bounds of what is made of a payload.
+// Bounds of what is made of a payload, in bytes.
 const (
-	maxUnwrapped = 4 << 10 // bytes of a payload in which byte strings are looked into for CBOR
-	maxRaw       = 64      // bytes shown of what is not CBOR
+	maxUnwrapped = 4 << 10 // of a result, for its byte strings to be looked into
+	maxRaw       = 64      // shown of what is not CBOR
 )
 
 // dissector finds out what frames mean, one after the other.
 type dissector struct {
 	start     time.Time // of the record
-	long      cbor.DiagMode
-	short     cbor.DiagMode // for payloads up to maxUnwrapped: looks into byte strings
-	continued map[direction]bool
+	text      cbor.DiagMode
+	unwrap    cbor.DiagMode      // looks for CBOR in byte strings: a script's result is in one
+	calls     map[direction]bool // the streams that are open for a call, by the opener's direction
+	continued map[direction]bool // those whose message goes on in the next frame
 }
 
-// direction is one way of a stream, in which a message goes on in the next frame.
+// direction is one way of a stream.
 type direction struct {
 	worker string
 	sent   bool
@@ -35,12 +36,12 @@ type direction struct {
 }
 
 func newDissector() (*dissector, error) {
-	long, err := cbor.DiagOptions{ByteStringText: true}.DiagMode()
+	text, err := cbor.DiagOptions{ByteStringText: true}.DiagMode()
 	if err != nil {
 		return nil, err
 	}
-	short, err := cbor.DiagOptions{ByteStringText: true, ByteStringEmbeddedCBOR: true}.DiagMode()
-	return &dissector{long: long, short: short, continued: map[direction]bool{}}, err
+	unwrap, err := cbor.DiagOptions{ByteStringEmbeddedCBOR: true}.DiagMode()
+	return &dissector{text: text, unwrap: unwrap, calls: map[direction]bool{}, continued: map[direction]bool{}}, err
 }
 
 // meaning is what f's payload says.
@@ -71,15 +72,29 @@ func (d *dissector) message(f *record.Frame) string {
 	if goesOn {
 		return "(continued) " + raw(f.Payload)
 	}
-	return d.sequence(f.Payload)
+	if d.isResult(f) && len(f.Payload) <= maxUnwrapped {
+		return sequence(d.unwrap, f.Payload)
+	}
+	return sequence(d.text, f.Payload)
+}
+
+// isResult reports whether f answers a call.
+func (d *dissector) isResult(f *record.Frame) bool {
+	h := f.Header
+	if h.Handle == frame.CallFunction {
+		d.calls[direction{f.Worker, f.Sent, h.Stream}] = true
+		return false
+	}
+	opener := direction{f.Worker, !f.Sent, h.Stream}
+	is := d.calls[opener] && h.Handle == frame.Reply
+	if h.Flags&frame.End != 0 {
+		delete(d.calls, opener)
+	}
+	return is
 }
 
 // sequence is a sequence of CBOR items in diagnostic notation, and what follows it.
-func (d *dissector) sequence(p []byte) string {
-	mode := d.long
-	if len(p) <= maxUnwrapped {
-		mode = d.short
-	}
+func sequence(mode cbor.DiagMode, p []byte) string {
 	var items []string
 	for len(p) > 0 {
 		item, rest, err := mode.DiagnoseFirst(p)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +70,27 @@ func (d *timeout) Set(s string) error {
 		return errors.New("a time must be longer than nothing")
 	}
 	*d = timeout(v)
+	return nil
+}
+
+// steps is a flag that counts.
+type steps uint64
+
+func (n *steps) Type() string { return "count" }
+
+func (n *steps) String() string {
+	if *n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(*n), 10)
+}
+
+func (n *steps) Set(s string) error {
+	v, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || v == 0 {
+		return errors.New("it is a number, and at least 1")
+	}
+	*n = steps(v)
 	return nil
 }
 

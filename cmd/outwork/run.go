@@ -20,6 +20,7 @@ type runOptions struct {
 	code    string
 	lang    oneOf
 	timeout timeout
+	steps   steps
 	level   oneOf
 	output  oneOf
 	record  string
@@ -77,12 +78,13 @@ func (a *app) runFlags(cmd *cobra.Command, o *runOptions) {
 	f.StringVarP(&o.code, "code", "c", "", "run this `code` instead of a file")
 	f.Var(&o.lang, "lang", "what the script is written in: "+list(o.lang.words)+" (default: by the file's name)")
 	f.Var(&o.timeout, "timeout", "the longest that the script may take, as in 30s")
+	f.Var(&o.steps, "steps", "the most steps that the script may take, about ten a line (default: a minute or two of them)")
 	f.Var(&o.level, "log-level", "the least level of log records to show: "+list(o.level.words))
 	f.Var(&o.output, "output", "how to show what is printed: line by line (stream), in one piece at the end (atomic), or as log records (log)")
 	f.StringVar(&o.record, "record", "", "write what crosses the link to this `file`, for outwork wire")
 	f.BoolVar(&a.json, "json", false, "print one JSON object, for programs")
 	for name, complete := range map[string]cobra.CompletionFunc{
-		"share": completeShare, "modules": completeFolder, "code": cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions,
+		"share": completeShare, "modules": completeFolder, "code": cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions, "steps": cobra.NoFileCompletions,
 		"lang": o.lang.complete, "log-level": o.level.complete, "output": o.output.complete,
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(name, complete) // the flags are those above
@@ -99,6 +101,7 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	if err != nil {
 		return err
 	}
+	s.Steps = uint64(o.steps)
 	j, err := a.newJob(o, s)
 	if err != nil {
 		return err
