@@ -13,7 +13,8 @@ package mux
 
 import (
 	"encoding/binary"
-	"fmt"
+	"errors"
+	"math"
 	"os"
 
 	"github.com/outwork-go/outwork/internal/frame"
@@ -31,6 +32,7 @@ const (
 	MaxMessage    = 16<<20 + 64<<10 // bytes: the longest message, with its envelope
 	LongMessages  = 4               // messages above the window that may arrive at once
 	MaxPendingFDs = 64              // file descriptors waiting for their frame
+	MaxPongs      = 1024            // answers to PINGs that the peer has not taken yet
 	MaxReason     = frame.MaxReason
 	maxCredit     = 1<<31 - 1
 )
@@ -55,6 +57,8 @@ type Event struct {
 	Files   []*os.File
 	Code    Code   // of a RESET
 	Batch   uint64 // which read brought it; see Conn
+
+	cost int64 // credit that its reader owes the peer
 }
 
 // Code is why a RESET was sent.
@@ -72,11 +76,11 @@ const (
 // it.
 type State struct {
 	side     Side
-	next     uint32 // the next stream that this side opens
-	peerNext uint32 // and the peer
+	next     uint64 // the next stream that this side opens
+	peerNext uint64 // and the peer
 	streams  map[uint32]*Stream
 	own      int // streams open now that this side opened
-	peers    int
+	peers    int // and the peer, with those whose end waits in urgent
 	ownMax   int // set from the peer's HELLO
 	peerMax  int
 	window   int64 // what each new stream may send at first: the peer's announcement
@@ -85,6 +89,8 @@ type State struct {
 	longWait []*Stream // and streams that wait for a place
 
 	urgent  []segment
+	ending  []*Stream // the peer's streams whose end is in urgent, in order
+	pongs   int       // in urgent
 	spare   []byte    // memory for the next segment
 	writing bool      // a Batch is being written
 	orphans []func()  // sent functions of dropped chunks that a write may still use
@@ -98,6 +104,8 @@ type State struct {
 type segment struct {
 	buf   []byte
 	files []*os.File
+	ends  int // how many of State.ending end in it
+	pongs int
 }
 
 // NewState returns the state of a fresh link. peerStreams bounds how many streams
@@ -121,25 +129,29 @@ func cost(h frame.Header) int64 { return int64(h.Length) + frame.HeaderSize }
 
 // Control queues a message of the link itself.
 func (s *State) Control(handle frame.Handle, payload []byte) {
-	s.put(frame.Header{Kind: frame.Message, Handle: handle}, payload, nil)
+	seg := s.put(frame.Header{Kind: frame.Message, Handle: handle}, payload, nil)
+	if handle == frame.Pong {
+		seg.pongs++
+		s.pongs++
+	}
 }
 
 // ErrStreams is Open's answer when as many streams are open as the peer
 // allows: wait for one to end.
-var ErrStreams = fmt.Errorf("as many streams are open as the peer allows")
+var ErrStreams = errors.New("as many streams are open as the peer allows")
 
 // ErrExhausted is Open's answer when every stream number was used.
-var ErrExhausted = fmt.Errorf("the link has used up its stream numbers")
+var ErrExhausted = errors.New("the link has used up its stream numbers")
 
 // Open opens a stream with its first message.
 func (s *State) Open(handle frame.Handle, payload []byte, end bool, files []*os.File) (*Stream, error) {
 	if s.own >= s.ownMax {
 		return nil, ErrStreams
 	}
-	if s.next > 1<<32-3 {
+	if s.next > math.MaxUint32 {
 		return nil, ErrExhausted
 	}
-	st := s.add(s.next, handle)
+	st := s.add(uint32(s.next), handle)
 	s.next += 2
 	s.own++
 	s.send(st, chunk{kind: frame.Open, handle: handle, payload: payload, end: end, files: files})
@@ -162,81 +174,13 @@ func (s *State) add(id uint32, handle frame.Handle) *Stream {
 }
 
 // opened reports whether this side is who opens streams with such a number.
-func (s *State) opened(id uint32) bool { return id%2 == s.next%2 }
-
-// Admit tells whether a frame with this header may come now, before its payload
-// has arrived. It changes nothing.
-func (s *State) Admit(h frame.Header) error {
-	if h.Stream == 0 {
-		return nil
-	}
-	if h.Kind == frame.Open {
-		return s.admitOpen(h)
-	}
-	st := s.streams[h.Stream]
-	if st == nil {
-		return s.admitGone(h)
-	}
-	if h.Kind == frame.Credit || h.Kind == frame.Reset {
-		return nil
-	}
-	switch {
-	case !st.recvOpen:
-		return frame.Violated("ended", "%s %son stream %d, which the peer has ended", h.Kind, name(h), h.Stream)
-	case cost(h) > st.allowed:
-		return frame.Violated("credit", "%d bytes on stream %d with a credit of %d", cost(h), h.Stream, st.allowed)
-	case st.partial && h.Kind == frame.Data:
-		return frame.Violated("flags", "DATA inside a message on stream %d", h.Stream)
-	case st.partial && h.Handle != st.partHandle:
-		return frame.Violated("flags", "%s inside a %s on stream %d", h.Handle, st.partHandle, h.Stream)
-	case !st.partial && h.Handle == frame.CallFunction:
-		return frame.Violated("handle", "MESSAGE CALL_FUNCTION on stream %d", h.Stream)
-	}
-	return nil
-}
-
-func name(h frame.Header) string {
-	if h.Handle == 0 {
-		return ""
-	}
-	return h.Handle.String() + " "
-}
-
-func (s *State) admitOpen(h frame.Header) error {
-	switch {
-	case s.opened(h.Stream):
-		return frame.Violated("stream", "OPEN of stream %d, which is this side's to open", h.Stream)
-	case h.Stream < s.peerNext:
-		return frame.Violated("ended", "a second OPEN of stream %d", h.Stream)
-	case h.Stream > s.peerNext:
-		return frame.Violated("stream", "OPEN of stream %d, the next one is %d", h.Stream, s.peerNext)
-	case s.peers >= s.peerMax:
-		return frame.Violated("streams", "more than %d streams at once", s.peerMax)
-	case cost(h) > Window:
-		return frame.Violated("credit", "an OPEN of %d bytes", h.Length)
-	}
-	return nil
-}
-
-// admitGone is for streams that are not there: they are over, or never were.
-func (s *State) admitGone(h frame.Header) error {
-	was := h.Stream < s.peerNext
-	if s.opened(h.Stream) {
-		was = h.Stream < s.next
-	}
-	if !was {
-		return frame.Violated("stream", "%s %son stream %d, which was never opened", h.Kind, name(h), h.Stream)
-	}
-	if h.Kind == frame.Credit || h.Kind == frame.Reset {
-		return nil // it crossed the stream's end
-	}
-	return frame.Violated("ended", "%s %son stream %d, which is over", h.Kind, name(h), h.Stream)
-}
+func (s *State) opened(id uint32) bool { return uint64(id)%2 == s.next%2 }
 
 // Receive takes in one whole frame. ok is false when there is nothing to tell the
-// layer above. Its error is a *frame.Violation, and ends the link.
+// layer above. Its error is a *frame.Violation, and ends the link; files are closed then.
 func (s *State) Receive(h frame.Header, payload []byte, owned bool, files []*os.File) (ev Event, ok bool, err error) {
 	if err := s.Admit(h); err != nil {
+		closeFiles(files)
 		return ev, false, err
 	}
 	if s.Record != nil {
@@ -261,128 +205,43 @@ func (s *State) receiveOn(st *Stream, h frame.Header, ev Event) (Event, bool, er
 	case frame.Credit:
 		return ev, false, s.takeCredit(st, binary.BigEndian.Uint32(ev.Payload))
 	case frame.Reset:
-		if st.stopped {
-			return ev, false, nil
-		}
-		st.stopped, st.recvOpen = true, false
-		ev.Code, ev.Payload = Code(binary.BigEndian.Uint16(ev.Payload)), ev.Payload[2:]
-		if s.dropQueue(st) {
-			s.putReset(st, Cancelled, "")
-			st.sendOpen = false
-		}
-		s.settle(st)
-		return ev, !st.reset, nil
+		return s.receiveReset(st, ev)
 	}
 	st.allowed -= cost(h)
 	if ev.End {
 		st.recvOpen = false
 	}
 	defer s.settle(st)
-	if st.reset { // nobody listens any more: let the peer come to its end
+	// Nobody listens any more: let the peer come to its end. But whole messages go up
+	// still: a result that is not wanted names BULK streams, which must be reset too.
+	if st.reset && (st.in != nil || h.Kind == frame.Data) {
+		st.partial = h.Flags&frame.More != 0
+		st.partHandle = h.Handle
 		s.Consume(st, cost(h))
 		closeFiles(ev.Files)
 		return ev, false, nil
 	}
 	if h.Kind == frame.Data {
+		ev.cost = cost(h)
 		return ev, true, nil
 	}
 	return s.assemble(st, h, ev)
 }
 
-func (s *State) takeCredit(st *Stream, n uint32) error {
-	if n == 0 || st.credit+int64(n) > maxCredit {
-		return frame.Violated("credit", "a CREDIT of %d on stream %d, which has %d", n, st.ID, st.credit)
-	}
-	st.credit += int64(n)
-	s.makeReady(st)
-	return nil
-}
-
-// assemble joins the pieces of a message.
-func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, error) {
-	more := h.Flags&frame.More != 0
-	if !st.partial && !more {
-		if ev.Handle != frame.Item {
-			s.Consume(st, cost(h))
-		}
-		return ev, true, nil
-	}
-	if len(st.part)+len(ev.Payload) > MaxMessage {
-		return ev, false, frame.Violated("message", "a message of more than %d bytes on stream %d", MaxMessage, st.ID)
-	}
-	if !st.partial {
-		st.partial, st.partHandle, st.partOpen = true, h.Handle, h.Kind == frame.Open
-	}
-	st.part = append(st.part, ev.Payload...)
-	st.partFiles = append(st.partFiles, ev.Files...)
-	st.partCost += cost(h)
-	if more {
-		s.wantLong(st)
+// receiveReset stops this side's direction. It is over when nothing but its end
+// was left to send; else the layer above ends it.
+func (s *State) receiveReset(st *Stream, ev Event) (Event, bool, error) {
+	if st.stopped {
 		return ev, false, nil
 	}
-	ev.Payload, ev.Files, ev.Owned = st.part, st.partFiles, true
-	if st.partOpen {
-		ev.Kind = frame.Open
+	st.stopped, st.recvOpen = true, false
+	ev.Code, ev.Payload = Code(binary.BigEndian.Uint16(ev.Payload)), ev.Payload[2:]
+	s.dropPart(st)
+	if s.dropQueue(st) {
+		s.putReset(st, Cancelled, "")
 	}
-	s.endLong(st)
-	s.Consume(st, st.partCost)
-	st.partial, st.part, st.partFiles, st.partCost = false, nil, nil, 0
-	return ev, true, nil
-}
-
-// wantLong gives credit for the rest of a long message, when there is a place
-// for one.
-func (s *State) wantLong(st *Stream) {
-	switch {
-	case st.long:
-		s.Consume(st, st.partCost)
-		st.partCost = 0
-	case st.waiting || st.allowed > st.window/2 || st.in.full():
-	case s.long < LongMessages:
-		s.long++
-		st.long = true
-		s.wantLong(st)
-	default:
-		st.waiting = true
-		s.longWait = append(s.longWait, st)
-	}
-}
-
-// endLong frees st's place for the next one.
-func (s *State) endLong(st *Stream) {
-	if st.long {
-		st.long = false
-		s.long--
-	}
-	for s.long < LongMessages && len(s.longWait) > 0 {
-		next := s.longWait[0]
-		s.longWait = s.longWait[1:]
-		if next.waiting {
-			next.waiting = false
-			if s.streams[next.ID] == next && next.partial {
-				s.wantLong(next)
-			}
-		}
-	}
-}
-
-// Consume gives n bytes of credit back to the peer. A reader that keeps up with
-// a full window is given a larger one.
-func (s *State) Consume(st *Stream, n int64) {
-	st.owed += n
-	if !st.recvOpen || st.owed < st.window/2 {
-		return
-	}
-	if st.owed+st.allowed >= st.window && st.window < MaxWindow && s.grown+st.window <= GrowthBudget {
-		s.grown += st.window
-		st.owed += st.window
-		st.window *= 2
-	}
-	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], uint32(st.owed))
-	s.put(frame.Header{Stream: st.ID, Kind: frame.Credit}, b[:], nil)
-	st.allowed += st.owed
-	st.owed = 0
+	s.settle(st)
+	return ev, !st.reset, nil
 }
 
 // settle forgets a stream whose directions have both ended.
@@ -393,12 +252,11 @@ func (s *State) settle(st *Stream) {
 	st.gone = true
 	delete(s.streams, st.ID)
 	s.grown -= st.window - Window
-	s.endLong(st)
-	closeFiles(st.partFiles)
-	st.part, st.partFiles = nil, nil
-	if s.opened(st.ID) {
+	s.dropPart(st)
+	switch {
+	case s.opened(st.ID):
 		s.own--
-	} else {
+	case !st.endQueued:
 		s.peers--
 	}
 }
@@ -407,8 +265,7 @@ func (s *State) settle(st *Stream) {
 func (s *State) abandon() {
 	for _, st := range s.streams {
 		s.dropQueue(st)
-		closeFiles(st.partFiles)
-		st.partFiles = nil
+		s.dropPart(st)
 	}
 	for _, seg := range s.urgent {
 		closeFiles(seg.files)

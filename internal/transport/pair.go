@@ -25,10 +25,16 @@ func Pair() (a, b mux.Transport) {
 type pipe struct {
 	mu       sync.Mutex
 	buf      []byte
-	files    []*os.File
+	files    []passed
 	closed   bool // by either end
 	readable chan struct{}
 	writable chan struct{}
+}
+
+// passed are files that came with one write.
+type passed struct {
+	files  []*os.File
+	before int // bytes in buf before that write's
 }
 
 func newPipe() *pipe {
@@ -63,19 +69,48 @@ func (e *end) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 		}
 		return 0, nil, mux.ErrAgain
 	}
+	most := p.upToFiles()
 	for _, b := range bufs {
-		k := copy(b, p.buf)
+		k := copy(b, p.buf[:most-n])
 		p.buf = p.buf[k:]
 		n += k
 	}
-	files, p.files = p.files, nil
+	files = p.take(n)
 	if len(p.buf) == 0 {
 		p.buf = nil
-	} else {
-		nudge(p.readable)
 	}
+	p.renudge()
 	nudge(p.writable)
 	return n, files, nil
+}
+
+// upToFiles is how many bytes one Recv may take: the files of no more than one write
+// come at once, as from a socket.
+func (p *pipe) upToFiles() int {
+	if len(p.files) > 1 {
+		return p.files[1].before
+	}
+	return len(p.buf)
+}
+
+// take is the files that came with the n bytes that were read.
+func (p *pipe) take(n int) (files []*os.File) {
+	if len(p.files) > 0 && p.files[0].before < n {
+		files = p.files[0].files
+		p.files = p.files[1:]
+	}
+	for i := range p.files {
+		p.files[i].before -= n
+	}
+	return files
+}
+
+// renudge makes the next Poll, or the present one, return when it should: nudges are
+// not counted, and one may have been taken by somebody who then did not read.
+func (p *pipe) renudge() {
+	if len(p.buf) > 0 || p.closed {
+		nudge(p.readable)
+	}
 }
 
 func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
@@ -92,7 +127,9 @@ func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p.files = append(p.files, dups...)
+	if len(dups) > 0 {
+		p.files = append(p.files, passed{dups, len(p.buf)})
+	}
 	for _, b := range bufs {
 		k := min(len(b), PairBuffer-len(p.buf))
 		p.buf = append(p.buf, b[:k]...)
@@ -103,7 +140,15 @@ func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
 }
 
 func (e *end) Poll() error { return e.await(e.wake) }
-func (e *end) Park() error { return e.await(e.unpark) }
+
+// Park leaves the nudge to the reader that may have taken over meanwhile.
+func (e *end) Park() error {
+	err := e.await(e.unpark)
+	e.in.mu.Lock()
+	defer e.in.mu.Unlock()
+	e.in.renudge()
+	return err
+}
 
 func (e *end) await(wake chan struct{}) error {
 	select {
@@ -140,8 +185,8 @@ func (p *pipe) shut(reader bool) {
 	defer p.mu.Unlock()
 	p.closed = true
 	if reader {
-		for _, f := range p.files {
-			f.Close()
+		for _, passed := range p.files {
+			closeFiles(passed.files)
 		}
 		p.files, p.buf = nil, nil
 	}
@@ -154,12 +199,16 @@ func dupFiles(files []*os.File) (dups []*os.File, err error) {
 	for _, f := range files {
 		d, err := dup(f)
 		if err != nil {
-			for _, d := range dups {
-				d.Close()
-			}
+			closeFiles(dups)
 			return nil, err
 		}
 		dups = append(dups, d)
 	}
 	return dups, nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
@@ -23,14 +22,14 @@ type Socket struct {
 	fd      int
 	event   int // an eventfd: wakes Poll
 	stopped atomic.Bool
-	sendEvt atomic.Int32 // an eventfd for PollSend, made when first needed; 0: none
+	sendEvt atomic.Int32 // an eventfd for PollSend, made when first needed; -1: none
 
 	parked atomic.Pointer[os.File] // while in Park
 	unpark atomic.Bool
 
 	// Recv's and Send's own, reused.
-	recv, send       message
-	recvOOB, sendOOB []byte
+	recv, send message
+	recvOOB    []byte
 }
 
 // message is what one recvmsg or sendmsg takes.
@@ -51,8 +50,8 @@ func NewSocket(fd int) (*Socket, error) {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	s := &Socket{fd: fd, event: event}
-	s.recvOOB = make([]byte, unix.CmsgSpace(mux.MaxPendingFDs*4))
-	s.sendOOB = make([]byte, unix.CmsgSpace(frame.MaxFDs*4))
+	s.sendEvt.Store(-1)
+	s.recvOOB = make([]byte, unix.CmsgSpace(maxRights*4))
 	return s, nil
 }
 
@@ -121,15 +120,23 @@ func (s *Socket) Recv(bufs [][]byte) (int, []*os.File, error) {
 	case n == 0:
 		return 0, nil, io.EOF
 	}
-	if m.hdr.Controllen == 0 {
-		return n, nil, nil
+	var files []*os.File
+	var err error
+	if m.hdr.Controllen > 0 {
+		files, err = parseRights(s.recvOOB[:m.hdr.Controllen])
 	}
-	files, err := parseRights(s.recvOOB[:m.hdr.Controllen])
 	if err == nil && m.hdr.Flags&unix.MSG_CTRUNC != 0 {
-		err = errors.New("file descriptors were lost on the way: this process has too many open files")
+		err = errLost
 	}
 	return n, files, err
 }
+
+// errLost is this side's fault, not the peer's: Recv has room for all that one write
+// may carry.
+var errLost = errors.New("file descriptors were lost on the way: this process has too many open files")
+
+// maxRights is how many file descriptors the kernel lets one write carry (SCM_MAX_FD).
+const maxRights = 253
 
 func (s *Socket) message(call uintptr, m *message, flags uintptr) (int, syscall.Errno) {
 	for {
@@ -251,7 +258,7 @@ func ring(event int) {
 // PollSend is of mux.Transport.
 func (s *Socket) PollSend() error {
 	event := int(s.sendEvt.Load())
-	if event == 0 {
+	if event < 0 {
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 		if err != nil {
 			return os.NewSyscallError("eventfd", err)
@@ -307,7 +314,7 @@ func (s *Socket) Unpark() {
 func (s *Socket) Stop() {
 	s.stopped.Store(true)
 	ring(s.event)
-	if event := s.sendEvt.Load(); event != 0 {
+	if event := s.sendEvt.Load(); event >= 0 {
 		ring(int(event))
 	}
 	s.Unpark()
@@ -316,7 +323,7 @@ func (s *Socket) Stop() {
 // Close is of mux.Transport.
 func (s *Socket) Close() error {
 	unix.Close(s.event)
-	if event := s.sendEvt.Load(); event != 0 {
+	if event := s.sendEvt.Load(); event >= 0 {
 		unix.Close(int(event))
 	}
 	return os.NewSyscallError("close", unix.Close(s.fd))

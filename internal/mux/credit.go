@@ -1,0 +1,123 @@
+package mux
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/outwork-go/outwork/internal/frame"
+)
+
+func (s *State) takeCredit(st *Stream, n uint32) error {
+	if n == 0 || st.credit+int64(n) > maxCredit {
+		return frame.Violated("credit", "a CREDIT of %d on stream %d, which has %d", n, st.ID, st.credit)
+	}
+	st.credit += int64(n)
+	s.makeReady(st)
+	return nil
+}
+
+// assemble joins the pieces of a message. Its credit is given back at once, or on
+// a BULK stream when its reader takes it.
+func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, error) {
+	more := h.Flags&frame.More != 0
+	if !st.partial && !more {
+		ev.cost = cost(h)
+		s.consumed(st, &ev)
+		return ev, true, nil
+	}
+	if len(st.part)+len(ev.Payload) > MaxMessage {
+		closeFiles(ev.Files)
+		return ev, false, frame.Violated("message", "a message of more than %d bytes on stream %d", MaxMessage, st.ID)
+	}
+	if !st.partial {
+		st.partial, st.partHandle, st.partOpen = true, h.Handle, h.Kind == frame.Open
+	}
+	st.part = append(st.part, ev.Payload...)
+	st.partFiles = append(st.partFiles, ev.Files...)
+	st.partCost += cost(h)
+	if more {
+		s.wantLong(st)
+		return ev, false, nil
+	}
+	ev.Payload, ev.Files, ev.Owned, ev.cost = st.part, st.partFiles, true, st.partCost
+	if st.partOpen {
+		ev.Kind = frame.Open
+	}
+	st.part, st.partFiles = nil, nil
+	s.dropPart(st)
+	s.consumed(st, &ev)
+	return ev, true, nil
+}
+
+// consumed gives a message's credit back, unless a reader will.
+func (s *State) consumed(st *Stream, ev *Event) {
+	if st.in == nil {
+		s.Consume(st, ev.cost)
+		ev.cost = 0
+	}
+}
+
+// dropPart forgets a message of which not all came, and frees its place.
+func (s *State) dropPart(st *Stream) {
+	closeFiles(st.partFiles)
+	st.partial, st.part, st.partFiles, st.partCost = false, nil, nil, 0
+	if st.waiting {
+		st.waiting = false
+		s.longWait = slices.DeleteFunc(s.longWait, func(w *Stream) bool { return w == st })
+	}
+	s.endLong(st)
+}
+
+// wantLong gives credit for the rest of a long message, when there is a place
+// for one. On a BULK stream it is the reader that wants it: what nobody reads stays
+// within its window.
+func (s *State) wantLong(st *Stream) {
+	switch {
+	case !st.partial:
+	case st.long:
+		s.Consume(st, st.partCost)
+		st.partCost = 0
+	case st.waiting || st.allowed > st.window/2 || !st.in.wanted():
+	case s.long < LongMessages:
+		s.long++
+		st.long = true
+		s.wantLong(st)
+	default:
+		st.waiting = true
+		s.longWait = append(s.longWait, st)
+	}
+}
+
+// endLong frees st's place for the next ones.
+func (s *State) endLong(st *Stream) {
+	if !st.long {
+		return
+	}
+	st.long = false
+	s.long--
+	for s.long < LongMessages && len(s.longWait) > 0 {
+		next := s.longWait[0]
+		s.longWait = slices.Delete(s.longWait, 0, 1)
+		next.waiting = false
+		s.wantLong(next)
+	}
+}
+
+// Consume gives n bytes of credit back to the peer. A reader that keeps up with
+// a full window is given a larger one.
+func (s *State) Consume(st *Stream, n int64) {
+	st.owed += n
+	if !st.recvOpen || st.owed < st.window/2 {
+		return
+	}
+	if st.owed+st.allowed >= st.window && st.window < MaxWindow && s.grown+st.window <= GrowthBudget {
+		s.grown += st.window
+		st.owed += st.window
+		st.window *= 2
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(st.owed))
+	s.put(frame.Header{Stream: st.ID, Kind: frame.Credit}, b[:], nil)
+	st.allowed += st.owed
+	st.owed = 0
+}

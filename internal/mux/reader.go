@@ -1,0 +1,183 @@
+package mux
+
+import (
+	"os"
+
+	"github.com/outwork-go/outwork/internal/frame"
+)
+
+// reader is what the holder of the right to read works on.
+type reader struct {
+	buf   []byte
+	r, w  int // what is read and not handled
+	files []*os.File
+	batch uint64    // counts reads
+	crowd bool      // the last read brought more than one frame: others have just been woken too
+	bufs  [2][]byte // read's own
+
+	greeted bool // the preamble has come
+
+	// A frame that is longer than what has been read of it.
+	large  bool
+	header frame.Header
+	body   []byte
+	n      int
+	direct bool // body is where the stream wants its bytes
+}
+
+// readBuffer is the size of a link's read buffer, in bytes.
+const readBuffer = 64 << 10
+
+// read reads once.
+func (r *reader) read(t Transport) error {
+	if r.r == r.w {
+		r.r, r.w = 0, 0
+	} else if r.r > 0 {
+		r.r, r.w = 0, copy(r.buf, r.buf[r.r:r.w])
+	}
+	bufs := r.bufs[:0]
+	if r.large {
+		bufs = append(bufs, r.body[r.n:])
+	}
+	bufs = append(bufs, r.buf[r.w:])
+	n, files, err := t.Recv(bufs)
+	r.files = append(r.files, files...)
+	if err != nil {
+		return err
+	}
+	if len(r.files) > MaxPendingFDs {
+		return frame.Violated("fds", "%d file descriptors wait for their frame", len(r.files))
+	}
+	r.batch++
+	if r.large {
+		k := min(n, len(r.body)-r.n)
+		r.n += k
+		n -= k
+	}
+	r.w += n
+	return nil
+}
+
+// handle handles the whole frames that have been read, until the right was taken
+// away. It is called and returns with the lock held.
+func (r *reader) handle(c *Conn, mine uint64) error {
+	for count := 0; c.holder == mine && c.err == nil; count++ {
+		f, ok, err := r.next(c.s)
+		if err != nil || !ok {
+			r.crowd = count > 1
+			return err
+		}
+		ev, ok, err := r.receive(c, f)
+		if err != nil {
+			closeFiles(ev.Files)
+			return err
+		}
+		if !ok {
+			continue
+		}
+		c.mu.Unlock()
+		err = c.h.Handle(ev)
+		c.mu.Lock()
+		if err != nil {
+			closeFiles(ev.Files)
+			return err
+		}
+	}
+	return nil
+}
+
+// receive tells the State of a frame. ok is false when the layer above need not know.
+func (r *reader) receive(c *Conn, f whole) (ev Event, ok bool, err error) {
+	files, err := r.take(int(f.FDs))
+	if err != nil {
+		return ev, false, err
+	}
+	ev, ok, err = c.s.Receive(f.Header, f.payload, f.owned, files)
+	if err == nil && ok {
+		ev.Batch = r.batch
+		var done bool
+		done, err = c.inbound(&ev, f.direct)
+		ok = !done
+	}
+	c.freeSlots()
+	return ev, ok, err
+}
+
+// whole is a frame with its payload.
+type whole struct {
+	frame.Header
+	payload []byte
+	owned   bool // payload is nobody else's
+	direct  bool // payload lies where its stream wants it
+}
+
+// next is the next whole frame, if one is there.
+func (r *reader) next(s *State) (f whole, ok bool, err error) {
+	if r.large {
+		if r.n < len(r.body) {
+			return f, false, nil
+		}
+		f = whole{r.header, r.body, true, r.direct}
+		r.large, r.body = false, nil
+		return f, true, nil
+	}
+	if !r.greeted {
+		if r.w-r.r < frame.PreambleSize {
+			return f, false, nil
+		}
+		if err := frame.CheckPreamble(r.buf[r.r : r.r+frame.PreambleSize]); err != nil {
+			return f, false, err
+		}
+		r.greeted = true
+		r.r += frame.PreambleSize
+	}
+	if r.w-r.r < frame.HeaderSize {
+		return f, false, nil
+	}
+	h, err := frame.Parse(r.buf[r.r:])
+	if err != nil {
+		return f, false, err
+	}
+	have := r.buf[r.r+frame.HeaderSize : r.w]
+	if int(h.Length) > len(have) {
+		if int(h.Length) > len(r.buf)/4 {
+			err = r.startLarge(s, h, have)
+		}
+		return f, false, err
+	}
+	r.r += frame.HeaderSize + int(h.Length)
+	return whole{Header: h, payload: have[:h.Length:h.Length]}, true, nil
+}
+
+// startLarge prepares for the rest of a frame to be read to where it belongs. The
+// state is asked first: memory is allocated only for a frame that may come.
+func (r *reader) startLarge(s *State, h frame.Header, have []byte) error {
+	if err := s.Admit(h); err != nil {
+		return err
+	}
+	if r.body, r.direct = s.target(h); r.body == nil {
+		r.body = make([]byte, h.Length)
+	}
+	r.large, r.header = true, h
+	r.n = copy(r.body, have)
+	r.r, r.w = 0, 0
+	return nil
+}
+
+// take is the frame's files.
+func (r *reader) take(n int) ([]*os.File, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	if n > len(r.files) {
+		return nil, frame.Violated("fds", "%d file descriptors for a frame that names %d", len(r.files), n)
+	}
+	files := r.files[:n:n]
+	r.files = r.files[n:]
+	return files, nil
+}
+
+func (r *reader) drop() {
+	closeFiles(r.files)
+	r.files, r.body, r.buf = nil, nil, nil
+}

@@ -1,0 +1,248 @@
+package mux
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+)
+
+// right is the state of the right to read.
+type right uint8
+
+const (
+	free right = iota
+	held
+	lent
+)
+
+// Signal ends w's wait.
+func (c *Conn) Signal(w *Waiter) {
+	c.mu.Lock()
+	c.signal(w)
+	c.mu.Unlock()
+}
+
+// SignalLocked is Signal for the sent function of SendBytes.
+func (c *Conn) SignalLocked(w *Waiter) { c.signal(w) }
+
+func (c *Conn) signal(w *Waiter) {
+	if w.signaled {
+		return
+	}
+	w.signaled = true
+	if w.in != nil {
+		w.leave()
+		w.wake()
+		c.woke = true
+	} else if c.leader == w && c.polling {
+		c.t.Wake()
+	}
+}
+
+// without is ws without w, which a wait that has ended leaves behind.
+func without(ws []*Waiter, w *Waiter) []*Waiter {
+	return slices.DeleteFunc(ws, func(other *Waiter) bool { return other == w })
+}
+
+// Wait blocks until w is signalled, ctx ends or the link does, and meanwhile reads when
+// nobody else does. It returns nil when w was signalled.
+func (c *Conn) Wait(ctx context.Context, w *Waiter) error {
+	c.mu.Lock()
+	err := c.wait(ctx, w)
+	c.mu.Unlock()
+	return err
+}
+
+// wait is Wait with the lock held, before and after.
+func (c *Conn) wait(ctx context.Context, w *Waiter) error {
+	if ctx.Done() != nil {
+		defer c.watch(ctx, w)()
+	}
+	for !w.signaled && !w.ended && c.err == nil {
+		if c.right != held {
+			c.takeRight(w)
+			c.lead(w)
+			continue
+		}
+		c.parked.push(w)
+		c.mu.Unlock()
+		<-w.ch
+		c.mu.Lock()
+		if w.promoted {
+			w.promoted = false
+			c.leader = w
+			c.lead(w)
+		}
+	}
+	switch {
+	case w.signaled:
+		w.signaled = false
+		return nil
+	case w.ended:
+		return ctx.Err()
+	}
+	return c.err
+}
+
+// watch ends w's wait when ctx ends, until the function that it returns is called.
+func (c *Conn) watch(ctx context.Context, w *Waiter) (stop func()) {
+	w.ended = ctx.Err() != nil
+	if w.ended {
+		return func() { w.ended = false }
+	}
+	wait := c.waits
+	unwatch := context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if w.wait == wait && !w.signaled {
+			w.ended = true
+			c.signal(w)
+			w.signaled = false
+		}
+	})
+	c.waits++
+	w.wait = wait
+	return func() { unwatch(); w.ended, w.wait = false, 0 }
+}
+
+// takeRight makes the caller the holder.
+func (c *Conn) takeRight(w *Waiter) {
+	if c.right == lent {
+		c.lender = c.holder
+	}
+	if c.idling {
+		c.idling = false
+		c.t.Unpark()
+	}
+	c.hold(w)
+}
+
+// hold gives the right to a new holder.
+func (c *Conn) hold(w *Waiter) {
+	c.right = held
+	c.leader = w
+	c.holder++
+	c.acts++
+}
+
+// releaseRight passes the right on: to another that waits, back to whom it was
+// taken from, to a new serving goroutine, or to nobody.
+func (c *Conn) releaseRight() {
+	c.leader = nil
+	c.acts++
+	if next := c.parked.first; next != nil && c.err == nil {
+		next.leave()
+		next.promoted = true
+		c.holder++
+		next.wake()
+		return
+	}
+	if c.lender != 0 && c.err == nil {
+		c.right, c.holder, c.lender = lent, c.lender, 0
+		c.startTick()
+		return
+	}
+	c.freeRight()
+}
+
+// letGo frees the right that a serving goroutine holds, because it has woken
+// somebody who is likely to wait again soon: that one then reads for itself, and
+// no goroutine stands between. If nobody does, the next tick serves again.
+func (c *Conn) letGo() {
+	c.woke = false
+	if c.parked.first != nil || c.err != nil {
+		c.releaseRight()
+	} else {
+		c.leader, c.right = nil, free
+		c.acts++
+		c.startTick()
+	}
+	c.flush(false)
+}
+
+// freeRight is for a right that nobody waits for.
+func (c *Conn) freeRight() {
+	switch {
+	case c.err != nil:
+		c.right = free
+		c.closeIfQuiet()
+	case c.serving || c.broken != nil:
+		c.hold(&c.never)
+		c.spawn(c.serve)
+	default:
+		c.right = free
+		c.startTick()
+	}
+}
+
+// serve reads as long as it holds the right.
+func (c *Conn) serve() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lead(&c.never)
+}
+
+// lead reads and handles until w's wait is over or the right was taken away. It is
+// called and returns with the lock held.
+func (c *Conn) lead(w *Waiter) {
+	mine := c.holder
+	for {
+		if err := c.rd.handle(c, mine); err != nil {
+			c.fail(err)
+		}
+		if c.holder != mine {
+			return
+		}
+		if w == &c.never && c.woke {
+			c.letGo()
+			return
+		}
+		if w.signaled || w.ended || c.err != nil {
+			c.releaseRight()
+			c.flush(false) // what others are to get does not wait for the next reader
+			return
+		}
+		c.flush(false)
+		if err := c.receive(w); err != nil {
+			c.fail(err)
+		}
+	}
+}
+
+// receive reads once, and waits for something to read.
+func (c *Conn) receive(w *Waiter) error {
+	if c.rd.crowd || c.s.Live() > 1 {
+		// Let those that were just answered ask again: a blocking Poll would keep
+		// the processor from them (RATIONALE.md).
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		c.flush(false)
+		c.mu.Unlock()
+		err := c.rd.read(c.t)
+		c.mu.Lock()
+		if !errors.Is(err, ErrAgain) {
+			return err
+		}
+	}
+	if w.signaled || w.ended || c.err != nil || c.writable() {
+		return nil // the caller looks at each
+	}
+	c.polling = true
+	broken := c.broken
+	c.mu.Unlock()
+	var err error
+	if broken == nil {
+		err = c.t.Poll()
+	}
+	if err == nil {
+		err = c.rd.read(c.t)
+	}
+	c.mu.Lock()
+	c.polling = false
+	if errors.Is(err, ErrAgain) {
+		return broken
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package mux
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+)
+
+// Flush writes what is queued. It is called at the end of what ran outside of the reader, and
+// so also sees to it that a serving Conn is read from.
+func (c *Conn) Flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.right == free && c.serving && c.err == nil {
+		c.freeRight()
+	}
+	c.flush(false)
+}
+
+// Drained waits until at most half a log's queue of urgent frames is left, for d at most.
+func (c *Conn) Drained(d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), max(d, 0))
+	defer cancel()
+	return c.afterWrite(ctx, func() bool { return c.s.Queued() < drainedBelow })
+}
+
+const drainedBelow = 512 << 10 // bytes
+
+// Flushed waits until all that is queued, and may be sent, was written.
+func (c *Conn) Flushed() {
+	c.afterWrite(context.Background(), func() bool { return !c.writing && !c.s.Pending() })
+}
+
+// afterWrite waits until ok, which is asked after each write. It does not read: the
+// other side may have nothing to say.
+func (c *Conn) afterWrite(ctx context.Context, ok func() bool) bool {
+	stop := context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.wrote.Broadcast()
+	})
+	defer stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush(false)
+	for c.err == nil && !ok() {
+		if ctx.Err() != nil {
+			return false
+		}
+		c.wrote.Wait()
+	}
+	return c.err == nil
+}
+
+// flush writes what is queued, unless somebody does already. One that has just queued
+// something and waits next (yield) leaves the writing to who reads, which
+// writes before it blocks; or lets others that are about to write queue theirs first.
+func (c *Conn) flush(yield bool) {
+	if !c.writable() || yield && c.readerWrites() {
+		return
+	}
+	if yield && (c.rd.crowd || c.s.Live() > 1) {
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		if !c.writable() || c.readerWrites() {
+			return
+		}
+	}
+	c.flushes(false)
+}
+
+// flushes is flush without looking at others. When the transport is full, one that has
+// nothing else to do (patient) waits and goes on writing itself; for another, a new
+// goroutine does.
+func (c *Conn) flushes(patient bool) {
+	if !c.writable() {
+		return
+	}
+	c.writing = true
+	switch full := c.write(); {
+	case !full:
+		c.endWriting()
+	case patient:
+		c.writeRest()
+	default:
+		c.spawn(func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.writeRest()
+		})
+	}
+}
+
+// writable reports whether there is something to write and nobody who does.
+func (c *Conn) writable() bool {
+	return !c.writing && c.err == nil && c.broken == nil && c.s.Pending()
+}
+
+// readerWrites reports whether the holder of the right to read will look at the
+// queue before it blocks.
+func (c *Conn) readerWrites() bool { return c.right == held && !c.polling }
+
+// endWriting gives the right to write back. When the link has ended, nobody takes it again.
+func (c *Conn) endWriting() {
+	c.writing = false
+	c.progress()
+	if c.err != nil {
+		c.s.Written(&c.batch)
+		close(c.done)
+		c.closeIfQuiet()
+	}
+}
+
+// progress tells those that wait for a write, or for streams that a write ended.
+func (c *Conn) progress() {
+	c.wrote.Broadcast()
+	c.freeSlots()
+}
+
+// write sends until nothing is left or the transport is full, which it reports.
+func (c *Conn) write() (full bool) {
+	for c.err == nil {
+		if c.batch.Empty() {
+			if !c.s.Pending() {
+				return false
+			}
+			c.s.Gather(&c.batch)
+			if c.batch.Empty() { // what was to be sent has been dropped
+				c.s.Written(&c.batch)
+				continue
+			}
+		}
+		c.mu.Unlock()
+		files := c.batch.Files
+		n, err := c.t.Send(c.batch.Bufs, files)
+		if n > 0 {
+			closeFiles(files)
+		}
+		c.mu.Lock()
+		c.batch.Advance(n)
+		if c.batch.Empty() {
+			c.s.Written(&c.batch)
+		}
+		c.progress()
+		switch {
+		case errors.Is(err, ErrAgain):
+			return c.err == nil
+		case err != nil:
+			c.failSend(err)
+			return false
+		}
+	}
+	return false
+}
+
+// writeRest goes on writing while the transport is full. It is called and returns with the
+// lock held.
+func (c *Conn) writeRest() {
+	for full := true; full && c.err == nil; {
+		c.mu.Unlock()
+		err := c.t.PollSend()
+		c.mu.Lock()
+		if err != nil {
+			c.failSend(err)
+			break
+		}
+		full = c.write()
+	}
+	c.endWriting()
+}
+
+// failSend ends a link that cannot be written to, after what the peer said before it
+// went has been read: that says more than a broken pipe does.
+func (c *Conn) failSend(err error) {
+	if c.err != nil || c.broken != nil {
+		return
+	}
+	c.broken = &SendError{err}
+	switch {
+	case c.right == free:
+		c.takeRight(&c.never)
+		c.spawn(c.serve)
+	case c.polling:
+		c.t.Wake()
+	}
+}
+
+// SendError is a link that ended in writing: the peer has gone.
+type SendError struct{ Err error }
+
+func (e *SendError) Error() string { return "write to the link: " + e.Err.Error() }
+
+// Unwrap is the transport's error.
+func (e *SendError) Unwrap() error { return e.Err }
