@@ -46,7 +46,7 @@ func (l *Link) onGetModule(ev mux.Event) error {
 }
 
 // answerAsk runs f in a goroutine and answers with its result. At most askers of them
-// run at once, and wait while a worker does not read what it was answered.
+// run at once, and a long answer is one of them until it was written.
 func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) error {
 	if !ev.End {
 		return frame.Violated("message", "%s without END", ev.Handle)
@@ -61,8 +61,6 @@ func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) err
 			defer func() { <-l.asking }()
 		case <-l.conn.Done():
 			return
-		}
-		for l.conn.Err() == nil && !l.conn.Drained(HandshakeTimeout) {
 		}
 		l.answer(ev.Stream, f)
 	})

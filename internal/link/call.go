@@ -141,6 +141,11 @@ func (c *Call) on(ev mux.Event) error {
 	case ev.Kind == frame.Reset:
 		c.complete(&Failure{Code: CodeRefused, Message: "the other side gave the call up: " + clip(string(ev.Payload))})
 		return nil
+	case ev.Handle == frame.Reply && ev.End:
+		c.l.drain(ev.Batch)
+		return c.onReply(ev)
+	case c.isOver():
+		return nil // the caller gave up: what it is answered is dropped
 	case ev.Kind == frame.Data:
 		return frame.Violated("reply", "DATA in answer to %q", c.name)
 	case ev.Handle == frame.Progress:
@@ -148,20 +153,20 @@ func (c *Call) on(ev mux.Event) error {
 	case !ev.End:
 		return frame.Violated("reply", "%s without END in answer to %q", ev.Handle, c.name)
 	}
-	c.l.drain(ev.Batch)
-	switch ev.Handle {
-	case frame.Reply:
-		return c.onReply(ev)
-	case frame.Error:
-		var f failure
-		if err := failurePlan.only(ev.Payload, &f, "ERROR"); err != nil {
-			return err
-		}
-		closeAll(ev.Files)
-		c.complete(c.l.cfg.Errors.decode(&f))
-		return nil
+	if ev.Handle != frame.Error {
+		return frame.Violated("reply", "%s in answer to %q", ev.Handle, c.name)
 	}
-	return frame.Violated("reply", "%s in answer to %q", ev.Handle, c.name)
+	c.l.drain(ev.Batch)
+	return c.onError(ev)
+}
+
+func (c *Call) onError(ev mux.Event) error {
+	var f failure
+	if err := failurePlan.only(ev.Payload, &f, "ERROR"); err != nil {
+		return err
+	}
+	c.complete(c.l.cfg.Errors.decode(&f))
+	return nil
 }
 
 // drain delivers the output that precedes a result; once for all results that
@@ -181,7 +186,7 @@ func (c *Call) onProgress(ev mux.Event) error {
 	if err := progressPlan.only(ev.Payload, &p, "PROGRESS"); err != nil {
 		return err
 	}
-	if c.Progress != nil && !c.isOver() {
+	if c.Progress != nil {
 		c.Progress(p.Done, p.Total, p.Label)
 	}
 	return nil

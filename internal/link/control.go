@@ -45,8 +45,10 @@ func (l *Link) onControl(ev mux.Event) error {
 			return err
 		}
 		l.setLevel(m.Level)
+	case len(ev.Payload) > maxPing && (ev.Handle == frame.Ping || ev.Handle == frame.Pong):
+		return frame.Violated("message", "a %s of %d bytes", ev.Handle, len(ev.Payload))
 	case ev.Handle == frame.Ping:
-		return l.onPing(ev.Payload)
+		l.control(frame.Pong, ev.Payload)
 	case ev.Handle == frame.Pong:
 	case ev.Handle == frame.Hello:
 		return frame.Violated("handshake", "a second HELLO")
@@ -57,25 +59,3 @@ func (l *Link) onControl(ev mux.Event) error {
 }
 
 const maxPing = 64 // bytes
-
-func (l *Link) onPing(payload []byte) error {
-	if len(payload) > maxPing {
-		return frame.Violated("message", "a PING of %d bytes", len(payload))
-	}
-	if err := l.checkRead(); err != nil {
-		return err
-	}
-	l.control(frame.Pong, payload)
-	return nil
-}
-
-// checkRead keeps what waits for a peer that asks, and does not read the answers, within
-// MaxUnread.
-func (l *Link) checkRead() (err error) {
-	l.conn.Update(func(s *mux.State) {
-		if s.Queued() > MaxUnread {
-			err = frame.Violated("quota", "it asks for more while %d bytes wait to be read by it", s.Queued())
-		}
-	})
-	return err
-}

@@ -45,6 +45,7 @@ func (l *Link) ungreeted() {
 }
 
 func (l *Link) greet(ev mux.Event) error {
+	l.made.Wait()
 	if ev.Stream != nil || ev.Handle != frame.Hello {
 		return frame.Violated("handshake", "%s %s before HELLO", ev.Kind, ev.Handle)
 	}

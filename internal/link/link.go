@@ -36,7 +36,6 @@ const (
 	LiftBytes        = 32 << 10               // bytes: longer []byte and strings travel beside CBOR
 	SlowFunction     = 100 * time.Microsecond // then the next calls leave the reader alone
 	MaxRequests      = 2 * WorkerStreams      // modules and containers that wait for their answer on one link
-	MaxUnread        = 64 << 20               // bytes that wait for a worker that asks for more
 	slowCalls        = 64
 	askers           = 16 // of those requests, how many are worked on at once
 )
@@ -75,6 +74,7 @@ type Config struct {
 type Link struct {
 	conn *mux.Conn
 	cfg  Config
+	made sync.WaitGroup // New: the first frame may come before it is through
 
 	hello    Hello // the peer's
 	greeted  atomic.Bool
@@ -126,8 +126,10 @@ func New(t mux.Transport, cfg Config) *Link {
 	if cfg.Side == mux.ManagerSide {
 		s.Control(frame.Hello, l.ownHello(nil))
 	}
+	l.made.Add(1)
 	l.conn = mux.NewConn(t, s, (*handler)(l), cfg.Serving)
 	l.patience = time.AfterFunc(HandshakeTimeout, l.ungreeted)
+	l.made.Done()
 	l.conn.Flush()
 	return l
 }
@@ -155,6 +157,7 @@ type handler Link
 
 func (h *handler) Closed(err error) {
 	l := (*Link)(h)
+	l.made.Wait()
 	l.patience.Stop()
 	l.mu.Lock()
 	l.ended = true
@@ -210,11 +213,6 @@ func (l *Link) handle(ev mux.Event) error {
 
 func (l *Link) onOpen(ev mux.Event) error {
 	manager := l.cfg.Side == mux.ManagerSide
-	if manager {
-		if err := l.checkRead(); err != nil {
-			return err
-		}
-	}
 	switch ev.Handle {
 	case frame.CallFunction:
 		return l.onCall(ev)
