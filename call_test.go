@@ -205,7 +205,8 @@ func TestGrants(t *testing.T) {
 			t.Errorf("granted: got %d, %v", n, err)
 		}
 		_, err := grantee.Call(outwork.WithGrants(within(t), Hello), w, 5)
-		if err == nil || !strings.Contains(err.Error(), `was not granted "test.double"`) || !strings.Contains(err.Error(), "test.hello") {
+		if err == nil || !strings.Contains(err.Error(), `was not granted "test.double"`) || !strings.Contains(err.Error(), "test.hello") ||
+			!strings.Contains(err.Error(), "test.double on the manager: ") {
 			t.Errorf("not granted: %v", err)
 		}
 	})

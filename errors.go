@@ -35,7 +35,7 @@ var ErrClosed = errors.New("closed by its manager")
 // RemoteError is a function's own answer: it returned an error or panicked, or could not be
 // run as it was called. The worker is fine.
 type RemoteError struct {
-	Worker, Host string // where; Host is "" for this machine
+	Worker, Host string // where; Host is "" for this machine, Worker of a call Back
 	Function     string
 	Message      string // the text of the function's error
 	Stack        string // of a panic; of a script, its traceback
@@ -141,7 +141,10 @@ func (e *ProtocolError) Error() string {
 
 // place is a worker in an error's text.
 func place(worker, host string) string {
-	if host != "" {
+	switch {
+	case worker == "":
+		return "the manager" // which was called back
+	case host != "":
 		return fmt.Sprintf("worker %q at %s", worker, host)
 	}
 	return fmt.Sprintf("worker %q", worker)

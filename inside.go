@@ -44,10 +44,10 @@ func (b back) call(ctx context.Context, f *link.Function, args any) (any, error)
 	}
 	v, err := b.in.Back(ctx, f, args)
 	if fail, ok := errors.AsType[*link.Failure](err); ok {
-		return nil, remote(fail, f.Name, "manager", "")
+		return nil, remote(fail, f.Name, "", "")
 	}
 	if err != nil {
-		return nil, &callError{f.Name, "manager", "", err}
+		return nil, &callError{f.Name, "", "", err}
 	}
 	return v, nil
 }

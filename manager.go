@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -194,31 +195,26 @@ func (m *Manager) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Shutdown takes no more calls, lets the running ones finish, and ends all workers in
-// peace: their last output and log records arrive. When ctx ends first, the calls
-// are cancelled, and what has not ended after the grace is killed. It returns, with ctx's error if
-// that was so, when no process, goroutine or file of the manager's is left.
+// Shutdown starts no more workers, lets the calls that run finish, and ends all
+// workers in peace: their last output and log records arrive. When ctx ends
+// first, what still runs is ended as by Close, and ctx's error returned. Like Close
+// it returns when no process, goroutine or file of the manager's is left.
 func (m *Manager) Shutdown(ctx context.Context) error {
-	var wg sync.WaitGroup
-	errs := make(chan error, 1)
+	var all sync.WaitGroup
+	var cut atomic.Bool
 	for _, w := range m.stop() {
-		wg.Go(func() {
-			if err := w.shutdown(ctx); err != nil {
-				select {
-				case errs <- err:
-				default:
-				}
+		all.Go(func() {
+			if w.shutdown(ctx) != nil {
+				cut.Store(true)
 			}
 		})
 	}
-	wg.Wait()
+	all.Wait()
 	err := m.Close()
-	select {
-	case first := <-errs:
-		return first
-	default:
-		return err
+	if cut.Load() {
+		return ctx.Err()
 	}
+	return err
 }
 
 // stop lets nothing start any more.

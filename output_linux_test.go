@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/outwork-go/outwork"
 )
@@ -240,6 +241,11 @@ func TestStdoutBlocks(t *testing.T) {
 		if n, err := double.Call(within(t), other, 2); n != 4 || err != nil {
 			t.Fatalf("the other worker: %d, %v", n, err)
 		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := double.Call(ctx, w, 2); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call with a deadline: %v", err)
 	}
 	select {
 	case <-call.Done():

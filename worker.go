@@ -67,7 +67,7 @@ func (w *Worker) Err() error {
 
 // Busy reports whether a call runs in the worker, also one that nobody waits for
 // any more.
-func (w *Worker) Busy() bool { return w.link.Busy() > 0 }
+func (w *Worker) Busy() bool { return w.link.Err() == nil && w.link.Busy() > 0 }
 
 // call is of Callee.
 func (w *Worker) call(ctx context.Context, f *link.Function, args any) (any, error) {
@@ -228,37 +228,35 @@ func (m *Manager) forget(w *Worker) {
 	delete(m.names, w.name)
 }
 
-// Close ends the worker now, as Manager.Close does for all. It always returns
-// nil.
-func (w *Worker) Close() error {
-	w.mu.Lock()
-	first := !w.closed
-	w.closed = true
-	w.mu.Unlock()
-	if first {
-		w.proc.Signal(syscall.SIGTERM)
-		timer := time.AfterFunc(w.m.grace(), func() { w.proc.Signal(syscall.SIGKILL) })
-		defer timer.Stop()
+// shutdown ends the worker when its calls have finished. When ctx ends first, it
+// is Close, and returns ctx's error.
+func (w *Worker) shutdown(ctx context.Context) error {
+	if w.link.Quiet(ctx) != nil && ctx.Err() != nil {
+		w.Close()
+		return ctx.Err()
 	}
-	w.gone()
+	w.end(w.link.Shutdown)
 	return nil
 }
 
-// shutdown ends the worker when its calls have finished, or ctx has ended.
-func (w *Worker) shutdown(ctx context.Context) error {
-	err := w.link.Quiet(ctx)
-	if ctx.Err() == nil {
-		err = nil // the worker was lost, which its calls were told
-	}
+// Close ends the worker now, as Manager.Close does for all. It always returns
+// nil.
+func (w *Worker) Close() error {
+	w.end(func() { w.proc.Signal(syscall.SIGTERM) })
+	return nil
+}
+
+// end asks the worker to end, if nobody has yet, kills it when it takes longer than
+// the grace, and waits until nothing of it is left.
+func (w *Worker) end(ask func()) {
 	w.mu.Lock()
 	first := !w.closed
 	w.closed = true
 	w.mu.Unlock()
 	if first {
-		w.link.Shutdown()
+		ask()
 		timer := time.AfterFunc(w.m.grace(), func() { w.proc.Signal(syscall.SIGKILL) })
 		defer timer.Stop()
 	}
 	w.gone()
-	return err
 }
