@@ -17,7 +17,8 @@ import (
 	"github.com/outwork-go/outwork"
 )
 
-// finishes says that it has begun, works on for a while, and tells how it ended.
+// finishes says that it has begun, works on for a while, and tells how it
+// ended.
 var finishes = outwork.Func("test.finishes", func(ctx context.Context, d time.Duration) (string, error) {
 	fmt.Println("begun")
 	select {

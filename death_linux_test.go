@@ -57,8 +57,8 @@ func TestManagerDies(t *testing.T) {
 	}
 }
 
-// TestKilledAtRandom kills a thousand workers at whatever they are doing, starting
-// among it.
+// TestKilledAtRandom kills a thousand workers at whatever they are doing,
+// starting among it.
 func TestKilledAtRandom(t *testing.T) {
 	toKill := rounds(1000)
 	nothingLeft(t)
@@ -103,8 +103,8 @@ func TestKilledAtRandom(t *testing.T) {
 
 var errStillborn = errors.New("it never came to serve")
 
-// workUntilKilled starts a worker and calls it until it is lost. Any end but that
-// is an error.
+// workUntilKilled starts a worker and calls it until it is lost. Any end but
+// that is an error.
 func workUntilKilled(ctx context.Context, m *outwork.Manager) error {
 	w, err := m.Start(context.Background(), outwork.Target{})
 	if err != nil {

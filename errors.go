@@ -14,12 +14,13 @@ import (
 // crossing are the errors that cross as themselves.
 var crossing link.Errors
 
-// RegisterError makes errors that are target (errors.Is) cross under code, so that
-// errors.Is(err, target) holds on the caller's side too. When target is a struct of
-// exported fields, or a pointer to one, any error of its type crosses with its
-// fields, for errors.As. Both processes must register the same. Those of io and io/fs, context's and
-// errno are registered. Call it from package-level variables or init; it
-// panics when code is taken, naming both places.
+// RegisterError makes errors that are target (errors.Is) cross under code, so
+// that errors.Is(err, target) holds on the caller's side too. When target is a
+// struct of exported fields, or a pointer to one, any error of its type crosses
+// with its fields, for errors.As. Both processes must register the same. Those
+// of io and io/fs, context's and errno are registered. Call it from
+// package-level variables or init; it panics when code is taken, naming both
+// places.
 func RegisterError(code string, target error) struct{} {
 	_, file, line, _ := runtime.Caller(1)
 	if err := crossing.Register(code, target, fmt.Sprintf("%s:%d", file, line)); err != nil {
@@ -28,12 +29,12 @@ func RegisterError(code string, target error) struct{} {
 	return struct{}{}
 }
 
-// ErrClosed is matched by what fails because its manager or worker was closed by this
-// side.
+// ErrClosed is matched by what fails because its manager or worker was closed
+// by this side.
 var ErrClosed = errors.New("closed by its manager")
 
-// RemoteError is a function's own answer: it returned an error or panicked, or could not be
-// run as it was called. The worker is fine.
+// RemoteError is a function's own answer: it returned an error or panicked, or
+// could not be run as it was called. The worker is fine.
 type RemoteError struct {
 	Worker, Host string // where; Host is "" for this machine, Worker of a call Back
 	Function     string
@@ -94,8 +95,8 @@ func (e *LostError) how() string {
 // Unwrap is the cause.
 func (e *LostError) Unwrap() error { return e.Cause }
 
-// lastWords is what matters most of what a worker wrote at last, fit for an error
-// message: the beginning of a crash's text, or else the end.
+// lastWords is what matters most of what a worker wrote at last, fit for an
+// error message: the beginning of a crash's text, or else the end.
 func lastWords(b []byte) string {
 	const most = 400 // bytes
 	s := strings.TrimSpace(string(output.Sanitize(b)))

@@ -13,19 +13,20 @@ import (
 // functions is the registry: all that this program can call by name.
 var functions link.Registry
 
-// Function is a typed function that can be called in another process. Make one with
-// [Func] or [Declare]; it is safe for concurrent use.
+// Function is a typed function that can be called in another process. Make one
+// with [Func] or [Declare]; it is safe for concurrent use.
 type Function[A, R any] struct{ f *link.Function }
 
-// Func registers fn under name, which is what identifies it in every process of the
-// program. Call it from package-level variables, so that every process has
-// it before Main. It panics when A or R cannot cross, naming the field, and when name is taken,
-// naming both places.
+// Func registers fn under name, which is what identifies it in every process of
+// the program. Call it from package-level variables, so that every process has
+// it before Main. It panics when A or R cannot cross, naming the field, and
+// when name is taken, naming both places.
 //
-// In a worker, fn is called for many calls at once. Its context ends when the caller gives up, at the
-// caller's deadline, and when the manager is gone. Containers, files and readers in its
-// arguments are valid until it returns, or until what its result streams has been sent; a
-// file in the arguments is fn's to close. A panic in fn becomes a [RemoteError] with its stack.
+// In a worker, fn is called for many calls at once. Its context ends when the
+// caller gives up, at the caller's deadline, and when the manager is gone.
+// Containers, files and readers in its arguments are valid until it returns, or
+// until what its result streams has been sent; a file in the arguments is fn's
+// to close. A panic in fn becomes a [RemoteError] with its stack.
 func Func[A, R any](name string, fn func(context.Context, A) (R, error)) *Function[A, R] {
 	if fn == nil {
 		panic("outwork.Func: " + name + ": the function is nil")
@@ -34,8 +35,8 @@ func Func[A, R any](name string, fn func(context.Context, A) (R, error)) *Functi
 }
 
 // Declare is a function whose implementation is only in the worker's program
-// ([Target].Program). A call fails with a [RemoteError] when it is not there either, or has
-// another type, which the error tells.
+// ([Target].Program). A call fails with a [RemoteError] when it is not there
+// either, or has another type, which the error tells.
 func Declare[A, R any](name string) *Function[A, R] {
 	return register[A, R](name, caller(), nil)
 }
@@ -86,9 +87,9 @@ type Callee interface {
 }
 
 // Call runs the function at to and waits for its result. The error is a
-// [*RemoteError], [*LostError] or [*ProtocolError], matches ctx's error, or tells why the call could
-// not be sent. What the result streams (io.Reader, Stream) is read until its end, or
-// closed, or ends with ctx.
+// [*RemoteError], [*LostError] or [*ProtocolError], matches ctx's error, or
+// tells why the call could not be sent. What the result streams (io.Reader,
+// Stream) is read until its end, or closed, or ends with ctx.
 func (f *Function[A, R]) Call(ctx context.Context, to Callee, a A) (R, error) {
 	v, err := to.call(ctx, f.f, &a)
 	if err != nil {

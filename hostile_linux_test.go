@@ -71,8 +71,8 @@ func TestStillborn(t *testing.T) {
 	}
 }
 
-// A worker's program that has not called Main yet starts nothing, however it was
-// started itself.
+// A worker's program that has not called Main yet starts nothing, however it
+// was started itself.
 func TestStartBeforeMain(t *testing.T) {
 	nothingLeft(t)
 	var out buffer

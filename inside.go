@@ -13,9 +13,9 @@ import (
 // errOutside is for what only a function in a worker can do.
 var errOutside = errors.New("the context is not that of a function in a worker")
 
-// Shared, in a worker, is the container that the manager shares under name. Close
-// it when it is no longer needed. The error for an unknown name lists those that there
-// are, and matches fs.ErrNotExist.
+// Shared, in a worker, is the container that the manager shares under name.
+// Close it when it is no longer needed. The error for an unknown name lists
+// those that there are, and matches fs.ErrNotExist.
 func Shared(ctx context.Context, name string) (container.Container, error) {
 	in := link.From(ctx)
 	if in == nil {
@@ -24,8 +24,8 @@ func Shared(ctx context.Context, name string) (container.Container, error) {
 	return in.Link().Shared(ctx, name)
 }
 
-// Progress, in a worker, tells the caller how far the call is, in any unit; total is 0 when nobody
-// knows. Elsewhere it does nothing.
+// Progress, in a worker, tells the caller how far the call is, in any unit;
+// total is 0 when nobody knows. Elsewhere it does nothing.
 func Progress(ctx context.Context, done, total int64, label string) {
 	if in := link.From(ctx); in != nil {
 		in.Progress(done, total, label)
@@ -64,8 +64,9 @@ type Module struct {
 // modules are what this worker has been sent.
 type moduleCacheKey struct{}
 
-// Import, in a worker, is the module that lang calls name, from what the manager
-// serves. It is asked for once a process. That there is none is no error, but Missing.
+// Import, in a worker, is the module that lang calls name, from what the
+// manager serves. It is asked for once a process. That there is none is no
+// error, but Missing.
 func Import(ctx context.Context, lang, name string) (Module, error) {
 	in := link.From(ctx)
 	if in == nil {
@@ -84,8 +85,8 @@ type AnyFunction interface{ function() *link.Function }
 
 type grantsKey struct{}
 
-// WithGrants lets the functions that are called with the context call back the given ones, by
-// [Back], while they run. Without it they may call nothing.
+// WithGrants lets the functions that are called with the context call back the
+// given ones, by [Back], while they run. Without it they may call nothing.
 func WithGrants(ctx context.Context, functions ...AnyFunction) context.Context {
 	grants := map[string]*link.Function{}
 	if old, ok := ctx.Value(grantsKey{}).(map[string]*link.Function); ok {
@@ -101,9 +102,9 @@ func WithGrants(ctx context.Context, functions ...AnyFunction) context.Context {
 
 type progressKey struct{}
 
-// WithProgress makes f receive what functions that are called with the context tell of their
-// progress. It is called one call at a time for each worker, before the call's result is delivered, and must be
-// quick.
+// WithProgress makes f receive what functions that are called with the context
+// tell of their progress. It is called one call at a time for each worker,
+// before the call's result is delivered, and must be quick.
 func WithProgress(ctx context.Context, f func(done, total int64, label string)) context.Context {
 	return context.WithValue(ctx, progressKey{}, f)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/outwork-go/outwork/internal/starter"
 )
 
-// ready returns the manager's starter, which it starts when there is none, or when
-// the one there was is lost.
+// ready returns the manager's starter, which it starts when there is none, or
+// when the one there was is lost.
 func (m *Manager) ready(ctx context.Context) (*starter.Starter, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -50,8 +50,8 @@ func (m *Manager) awaitLaunch(ctx context.Context) error {
 	}
 }
 
-// launch starts the starter, in place of one that is lost. m.mu is held before and
-// after, not meanwhile.
+// launch starts the starter, in place of one that is lost. m.mu is held before
+// and after, not meanwhile.
 func (m *Manager) launch(ctx context.Context) (*starter.Starter, error) {
 	old := m.starter
 	m.starter, m.launching = nil, true

@@ -166,8 +166,8 @@ func shortFile(file string) string {
 	return filepath.Join(filepath.Base(dir), base)
 }
 
-// group puts taken-apart groups together again: runs of attributes with the same
-// group at depth.
+// group puts taken-apart groups together again: runs of attributes with the
+// same group at depth.
 func group(attrs []link.Attr, depth int) (out []slog.Attr) {
 	for len(attrs) > 0 {
 		a := &attrs[0]

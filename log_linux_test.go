@@ -100,7 +100,8 @@ func TestLogLevel(t *testing.T) {
 	}
 }
 
-// logsMuch logs until a record has to wait for long, and returns how many it was.
+// logsMuch logs until a record has to wait for long, and returns how many it
+// was.
 var logsMuch = outwork.Func("test.logs.much", func(context.Context, struct{}) (n int, err error) {
 	text := strings.Repeat("x", 200<<10)
 	for began := time.Now(); time.Since(began) < time.Second/2; n++ {

@@ -18,12 +18,13 @@ import (
 // mainCalled tells a program that calls Main from one that forgot to.
 var mainCalled atomic.Bool
 
-// Main makes workers of this program possible: call it first thing in main, and in TestMain of
-// packages whose tests start workers. In a process that was started as a worker it
-// serves its manager and never returns; in any other it returns at once.
+// Main makes workers of this program possible: call it first thing in main, and
+// in TestMain of packages whose tests start workers. In a process that was
+// started as a worker it serves its manager and never returns; in any other it
+// returns at once.
 //
-// In a worker slog.Default, and with it package log, sends its records to
-// the manager; standard input is empty.
+// In a worker slog.Default, and with it package log, sends its records to the
+// manager; standard input is empty.
 func Main() {
 	mainCalled.Store(true)
 	role := os.Getenv(starter.RoleVariable)
@@ -52,7 +53,8 @@ func play(role string) error {
 	return fmt.Errorf("%s=%s is no role that this version knows", starter.RoleVariable, role)
 }
 
-// errForgotMain is what a program gets that starts a worker without having called Main.
+// errForgotMain is what a program gets that starts a worker without having
+// called Main.
 var errForgotMain = errors.New("outwork.Main was not called: call it first thing in main, or in TestMain; a worker is this program started again, and would run main itself otherwise")
 
 // work serves the manager until it has had enough.

@@ -28,20 +28,21 @@ const (
 	// OutputStream delivers each line when it is finished, tagged with the
 	// worker's name as soon as there is more than one worker.
 	OutputStream OutputMode = iota
-	// OutputAtomic delivers all output of one call or script in one piece
-	// when it ends. A worker then runs one call at a time.
+	// OutputAtomic delivers all output of one call or script in one piece when
+	// it ends. A worker then runs one call at a time.
 	OutputAtomic
 	// OutputLog makes each line a log record, at level Info.
 	OutputLog
 )
 
-// DefaultGrace is how long a worker that is asked to end has, before it is killed.
+// DefaultGrace is how long a worker that is asked to end has, before it is
+// killed.
 const DefaultGrace = 2 * time.Second
 
-// Manager hands out work: it starts workers, shares containers with them, serves them modules, and
-// receives their logs and output. The zero value is ready. The fields must not
-// change after the first Start; the methods are safe for concurrent use. Close or
-// Shutdown must be called after a Start.
+// Manager hands out work: it starts workers, shares containers with them,
+// serves them modules, and receives their logs and output. The zero value is
+// ready. The fields must not change after the first Start; the methods are safe
+// for concurrent use. Close or Shutdown must be called after a Start.
 type Manager struct {
 	Log     *slog.Logger // receives the workers' records; nil: slog.Default()
 	Stdout  io.Writer    // receives the workers' output; nil: os.Stdout
@@ -50,8 +51,8 @@ type Manager struct {
 	Modules fs.FS         // serves scripts' imports; nil: there are none. os.Root's FS keeps links inside
 	Grace   time.Duration // 0: DefaultGrace
 
-	// Record, when set, receives what crosses each link, for `outwork wire`. Its errors are
-	// ignored.
+	// Record, when set, receives what crosses each link, for `outwork wire`.
+	// Its errors are ignored.
 	Record io.Writer
 
 	noBarrier bool // tests show what the barrier is for
@@ -144,9 +145,9 @@ func checkName(name string) error {
 	return nil
 }
 
-// SetLogLevel sets the least level of log records that workers send, now and later. Until it is
-// called, that is the least level that the manager's logger takes at the first Start. What workers do
-// not send costs nothing on the way.
+// SetLogLevel sets the least level of log records that workers send, now and
+// later. Until it is called, that is the least level that the manager's logger
+// takes at the first Start. What workers do not send costs nothing on the way.
 func (m *Manager) SetLogLevel(level slog.Level) {
 	m.mu.Lock()
 	m.setup()
@@ -173,7 +174,8 @@ func (m *Manager) snapshot() []*Worker {
 	return m.list()
 }
 
-// Busy reports whether a call runs in any worker, also one that nobody waits for any more.
+// Busy reports whether a call runs in any worker, also one that nobody waits
+// for any more.
 func (m *Manager) Busy() bool {
 	for _, w := range m.snapshot() {
 		if w.Busy() {
@@ -197,8 +199,8 @@ func (m *Manager) Wait(ctx context.Context) error {
 
 // Shutdown starts no more workers, lets the calls that run finish, and ends all
 // workers in peace: their last output and log records arrive. When ctx ends
-// first, what still runs is ended as by Close, and ctx's error returned. Like Close
-// it returns when no process, goroutine or file of the manager's is left.
+// first, what still runs is ended as by Close, and ctx's error returned. Like
+// Close it returns when no process, goroutine or file of the manager's is left.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
 	var cut atomic.Bool
@@ -225,10 +227,10 @@ func (m *Manager) stop() []*Worker {
 	return m.list()
 }
 
-// Close ends all workers now: calls that run end with a [*LostError]. A worker gets
-// SIGTERM, and SIGKILL after the grace. It returns when no process, goroutine or
-// file of the manager's is left, and may be called again. A Stdout or Stderr that
-// blocks holds it up. Its error is the first of writing to them.
+// Close ends all workers now: calls that run end with a [*LostError]. A worker
+// gets SIGTERM, and SIGKILL after the grace. It returns when no process,
+// goroutine or file of the manager's is left, and may be called again. A Stdout
+// or Stderr that blocks holds it up. Its error is the first of writing to them.
 func (m *Manager) Close() error {
 	var wg sync.WaitGroup
 	for _, w := range m.stop() {
@@ -260,7 +262,8 @@ func (m *Manager) change() {
 	m.changed = make(chan struct{})
 }
 
-// await returns when ok, which is asked with m.mu held, as it is before and after.
+// await returns when ok, which is asked with m.mu held, as it is before and
+// after.
 func (m *Manager) await(ok func() bool) {
 	for !ok() {
 		changed := m.changed

@@ -31,8 +31,8 @@ var noise = outwork.Func("test.noise", func(context.Context, struct{}) (struct{}
 	return struct{}{}, cmd.Start()
 })
 
-// lastCall is a Writer, and a slog.Handler, that knows the last call it has heard
-// of.
+// lastCall is a Writer, and a slog.Handler, that knows the last call it has
+// heard of.
 type lastCall struct {
 	slog.Handler
 	n atomic.Int64

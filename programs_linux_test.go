@@ -25,8 +25,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// Another module builds and runs the first program, and tests its package by the
-// documented recipe, with no more than a replace line.
+// Another module builds and runs the first program, and tests its package by
+// the documented recipe, with no more than a replace line.
 func TestAnotherModule(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {

@@ -35,10 +35,10 @@ var guests struct {
 	byLang map[string]bool
 }
 
-// RegisterGuest makes the workers of this program run scripts of lang, by run. What run
-// returns crosses as a [Value]; see there for what that can be. An error with a
-// method Traceback() string crosses with that as its Stack. Guests call it from init; it
-// panics when lang is taken.
+// RegisterGuest makes the workers of this program run scripts of lang, by run.
+// What run returns crosses as a [Value]; see there for what that can be. An
+// error with a method Traceback() string crosses with that as its Stack. Guests
+// call it from init; it panics when lang is taken.
 func RegisterGuest(lang string, run func(context.Context, Script) (any, error)) {
 	guests.mu.Lock()
 	defer guests.mu.Unlock()
@@ -62,13 +62,13 @@ func languages() []string {
 	return slices.Sorted(maps.Keys(guests.byLang))
 }
 
-// scripts are the functions of guests, as a manager that has not registered them
-// calls them.
+// scripts are the functions of guests, as a manager that has not registered
+// them calls them.
 var scripts sync.Map // language → *link.Function
 
-// Run runs a script in the worker and returns its value. A script that fails is a
-// [*RemoteError] whose Stack is its traceback. The worker's program must have a guest for the
-// language: package script/starlark is one.
+// Run runs a script in the worker and returns its value. A script that fails is
+// a [*RemoteError] whose Stack is its traceback. The worker's program must have
+// a guest for the language: package script/starlark is one.
 func (w *Worker) Run(ctx context.Context, s Script) (Value, error) {
 	known := w.link.Peer().Languages
 	if !slices.Contains(known, s.Lang) {
@@ -89,8 +89,8 @@ func (w *Worker) Run(ctx context.Context, s Script) (Value, error) {
 	return *v.(*Value), nil
 }
 
-// Value is what a script returned: nil, a bool, an integer of any size, a float, a string, bytes, a
-// time, or a list or map of such.
+// Value is what a script returned: nil, a bool, an integer of any size, a
+// float, a string, bytes, a time, or a list or map of such.
 type Value struct{ raw []byte }
 
 // MarshalBinary is how a Value crosses.
@@ -105,8 +105,8 @@ func (v *Value) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// Any is the value as nil, bool, int64, uint64, *big.Int, float64, string, []byte,
-// time.Time, []any or map[any]any.
+// Any is the value as nil, bool, int64, uint64, *big.Int, float64, string,
+// []byte, time.Time, []any or map[any]any.
 func (v Value) Any() any {
 	if v.raw == nil {
 		return nil
@@ -121,8 +121,8 @@ func (v Value) Any() any {
 // IsNil reports whether the value is nil.
 func (v Value) IsNil() bool { return v.Any() == nil }
 
-// MarshalJSON writes the value as JSON: bytes as a string of base64, times as RFC 3339, keys
-// of maps as their text. Floats that JSON lacks are an error.
+// MarshalJSON writes the value as JSON: bytes as a string of base64, times as
+// RFC 3339, keys of maps as their text. Floats that JSON lacks are an error.
 func (v Value) MarshalJSON() ([]byte, error) {
 	x, err := jsonable(v.Any())
 	if err != nil {

@@ -10,24 +10,24 @@ import (
 	"github.com/outwork-go/outwork/internal/link"
 )
 
-// share is a container under a name. Sharing costs no more than this: bytes
-// and files move when a worker asks.
+// share is a container under a name. Sharing costs no more than this: bytes and
+// files move when a worker asks.
 type share struct {
 	id uint64 // never used again, so that a worker can tell what it has
 	c  container.Container
 }
 
-// Share lets all workers of the manager, running and future ones, get c under name
-// ([Shared]). c must stay open while it is shared; it is not closed. It fails when
-// the name is taken, empty or longer than 1,024 bytes.
+// Share lets all workers of the manager, running and future ones, get c under
+// name ([Shared]). c must stay open while it is shared; it is not closed. It
+// fails when the name is taken, empty or longer than 1,024 bytes.
 func (m *Manager) Share(name string, c container.Container) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.share(&m.shares, name, c)
 }
 
-// Unshare takes the name back, so that it can be given again. Who has the container
-// already keeps it.
+// Unshare takes the name back, so that it can be given again. Who has the
+// container already keeps it.
 func (m *Manager) Unshare(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

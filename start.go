@@ -9,9 +9,9 @@ import (
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
-// Start starts a worker at t, and returns when it is ready. It fails when ctx ends
-// first, and with a [*LostError] or [*ProtocolError] when the process comes to
-// nothing. ctx does not end the worker later: Close does.
+// Start starts a worker at t, and returns when it is ready. It fails when ctx
+// ends first, and with a [*LostError] or [*ProtocolError] when the process
+// comes to nothing. ctx does not end the worker later: Close does.
 func (m *Manager) Start(ctx context.Context, t Target) (*Worker, error) {
 	return m.start(ctx, &t, (*Worker).exec)
 }
@@ -32,7 +32,8 @@ func (m *Manager) start(ctx context.Context, t *Target, launch launcher) (*Worke
 	return w, nil
 }
 
-// begin makes a worker without a process. When it succeeds, begun must be called.
+// begin makes a worker without a process. When it succeeds, begun must be
+// called.
 func (m *Manager) begin(ctx context.Context, t *Target) (*Worker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ import (
 	"github.com/outwork-go/outwork/internal/transport"
 )
 
-// exec has the starter start the worker's process. (Its output has a place before
-// it can print anything.)
+// exec has the starter start the worker's process. (Its output has a place
+// before it can print anything.)
 func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	if !mainCalled.Load() {
 		return nil, errForgotMain
@@ -65,7 +65,8 @@ func (w *Worker) execCaptured(ctx context.Context, s *starter.Starter, cmd *star
 	return nil
 }
 
-// pipes are a process's stdout and stderr: the end to read, and the one to write.
+// pipes are a process's stdout and stderr: the end to read, and the one to
+// write.
 type pipes struct{ out, err [2]*os.File }
 
 func openPipes() (p pipes, err error) {
@@ -85,8 +86,9 @@ func (p *pipes) closeWriters() { p.out[1].Close(); p.err[1].Close() }
 // workerTransport is the link that a worker was started with.
 func workerTransport() (mux.Transport, error) { return transport.NewSocket(starter.LinkFD) }
 
-// checkStarted makes sure that this process was started as it says: that its link is there, and
-// that it is not set-user-ID, where the environment is somebody else's word.
+// checkStarted makes sure that this process was started as it says: that its
+// link is there, and that it is not set-user-ID, where the environment is
+// somebody else's word.
 func checkStarted() error {
 	if secure, err := atSecure(); err != nil || secure {
 		return errors.Join(errors.New("a set-user-ID program does not serve whoever starts it"), err)
@@ -99,8 +101,8 @@ func checkStarted() error {
 	return nil
 }
 
-// atSecureTag is AT_SECURE of getauxval(3): set when the program is set-user-ID, or
-// has file capabilities.
+// atSecureTag is AT_SECURE of getauxval(3): set when the program is
+// set-user-ID, or has file capabilities.
 const atSecureTag = 23
 
 func atSecure() (bool, error) {

@@ -12,13 +12,14 @@ import (
 )
 
 // Stream is a sequence of values that crosses while it is produced: a direct
-// field, of type *Stream[T], of a function's argument or result, or one of them itself. At most a
-// window of elements is under way (256 KiB at first, up to 4 MiB): who produces
-// waits for who reads. Elements of type []byte and string cross raw.
+// field, of type *Stream[T], of a function's argument or result, or one of them
+// itself. At most a window of elements is under way (256 KiB at first, up to 4
+// MiB): who produces waits for who reads. Elements of type []byte and string
+// cross raw.
 //
-// A stream in an argument can be read while the function runs. One in a result is
-// read by the caller after Call has returned: to its end, or until All's loop is left, Close, or
-// the end of the call's context. It is for one reader.
+// A stream in an argument can be read while the function runs. One in a result
+// is read by the caller after Call has returned: to its end, or until All's
+// loop is left, Close, or the end of the call's context. It is for one reader.
 type Stream[T any] struct {
 	source iter.Seq2[T, error] // of the side that sends
 	end    codec.StreamEnd
@@ -28,17 +29,19 @@ type Stream[T any] struct {
 	err  error
 }
 
-// StreamOf makes a stream to be sent. seq is ranged over once, by a goroutine of the
-// call's, and ends early when nobody reads any more. An error that it yields ends the stream, and
-// is what the reader gets, as a [RemoteError] would cross.
+// StreamOf makes a stream to be sent. seq is ranged over once, by a goroutine
+// of the call's, and ends early when nobody reads any more. An error that it
+// yields ends the stream, and is what the reader gets, as a [RemoteError] would
+// cross.
 func StreamOf[T any](seq iter.Seq2[T, error]) *Stream[T] {
 	s := &Stream[T]{source: seq}
 	s.end.Pump = s.pump
 	return s
 }
 
-// All yields the elements, in order. An error is the last thing that it yields. When the loop is left
-// early, the stream is closed. It can be ranged over once.
+// All yields the elements, in order. An error is the last thing that it yields.
+// When the loop is left early, the stream is closed. It can be ranged over
+// once.
 func (s *Stream[T]) All() iter.Seq2[T, error] {
 	if s.source != nil {
 		return s.source

@@ -12,14 +12,15 @@ import (
 	"github.com/outwork-go/outwork/internal/starter"
 )
 
-// Target is where and how a worker is to be started. The zero value is a plain child of
-// this machine that runs this same program.
+// Target is where and how a worker is to be started. The zero value is a plain
+// child of this machine that runs this same program.
 type Target struct {
-	// Name tells the worker in errors, output, logs and the process list: at most 64 bytes, unique in
-	// its manager. Empty: the program's name and a number.
+	// Name tells the worker in errors, output, logs and the process list: at
+	// most 64 bytes, unique in its manager. Empty: the program's name and a
+	// number.
 	Name string
-	// Program is another binary that calls Main, found like a command. Empty: this
-	// program.
+	// Program is another binary that calls Main, found like a command. Empty:
+	// this program.
 	Program string
 	// Dir is the working directory; empty: the manager's.
 	Dir string

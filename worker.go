@@ -13,8 +13,8 @@ import (
 	"github.com/outwork-go/outwork/internal/starter"
 )
 
-// Worker is a process that does work for one manager. Functions are called on it. It is
-// safe for concurrent use.
+// Worker is a process that does work for one manager. Functions are called on
+// it. It is safe for concurrent use.
 type Worker struct {
 	m       *Manager
 	name    string
@@ -54,8 +54,8 @@ func (w *Worker) PID() int { return w.link.Peer().PID }
 // Done is closed when the worker has ended.
 func (w *Worker) Done() <-chan struct{} { return w.done }
 
-// Err is nil while the worker lives, and then the [*LostError] or [*ProtocolError]
-// that says how it ended.
+// Err is nil while the worker lives, and then the [*LostError] or
+// [*ProtocolError] that says how it ended.
 func (w *Worker) Err() error {
 	select {
 	case <-w.done:
@@ -65,8 +65,8 @@ func (w *Worker) Err() error {
 	}
 }
 
-// Busy reports whether a call runs in the worker, also one that nobody waits for
-// any more.
+// Busy reports whether a call runs in the worker, also one that nobody waits
+// for any more.
 func (w *Worker) Busy() bool { return w.link.Err() == nil && w.link.Busy() > 0 }
 
 // call is of Callee.
@@ -228,8 +228,8 @@ func (m *Manager) forget(w *Worker) {
 	delete(m.names, w.name)
 }
 
-// shutdown ends the worker when its calls have finished. When ctx ends first, it
-// is Close, and returns ctx's error.
+// shutdown ends the worker when its calls have finished. When ctx ends first,
+// it is Close, and returns ctx's error.
 func (w *Worker) shutdown(ctx context.Context) error {
 	if w.link.Quiet(ctx) != nil && ctx.Err() != nil {
 		w.Close()
@@ -246,8 +246,8 @@ func (w *Worker) Close() error {
 	return nil
 }
 
-// end asks the worker to end, if nobody has yet, kills it when it takes longer than
-// the grace, and waits until nothing of it is left.
+// end asks the worker to end, if nobody has yet, kills it when it takes longer
+// than the grace, and waits until nothing of it is left.
 func (w *Worker) end(ask func()) {
 	w.mu.Lock()
 	first := !w.closed

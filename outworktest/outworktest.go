@@ -2,10 +2,10 @@
 //
 // What is called on them crosses a link as it would to a process: arguments and
 // results are encoded, checked and decoded, the same limits hold, and errors,
-// cancellation, streams, grants, progress, shared containers, modules and scripts
-// work the same. The test needs no call of outwork.Main, no time for starting
-// processes, and runs on every system; inside a testing/synctest bubble its time
-// is the bubble's.
+// cancellation, streams, grants, progress, shared containers, modules and
+// scripts work the same. The test needs no call of outwork.Main, no time for
+// starting processes, and runs on every system; inside a testing/synctest
+// bubble its time is the bubble's.
 //
 // What differs from a real worker, because there is no process:
 //
@@ -30,10 +30,10 @@ import (
 	"github.com/outwork-go/outwork/internal/inmemory"
 )
 
-// Start starts a worker of m in this process, where all registered functions can
-// be called. m.Close is called when the test ends; by then every function called
-// on the worker must have returned or heed its context. A failure to start ends
-// the test. m may have other workers, of either kind.
+// Start starts a worker of m in this process, where all registered functions
+// can be called. m.Close is called when the test ends; by then every function
+// called on the worker must have returned or heed its context. A failure to
+// start ends the test. m may have other workers, of either kind.
 func Start(t testing.TB, m *outwork.Manager, target outwork.Target) *outwork.Worker {
 	t.Helper()
 	w, err := inmemory.Start(t.Context(), m, target)

@@ -1,5 +1,6 @@
 // Search looks for four bytes in 10 MiB, here and in a worker, and prints what
-// each took. The worker gets the bytes as a container: they are not copied to it.
+// each took. The worker gets the bytes as a container: they are not copied to
+// it.
 package main
 
 import (

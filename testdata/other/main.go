@@ -1,4 +1,5 @@
-// Other is a program of which the tests know two functions, one of them wrongly.
+// Other is a program of which the tests know two functions, one of them
+// wrongly.
 package main
 
 import (
