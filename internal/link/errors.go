@@ -135,10 +135,10 @@ func (l *Link) failure(err error) []byte {
 func (e *Errors) encode(code uint8, err error, stack string) (f *failure) {
 	defer func() {
 		if v := recover(); v != nil {
-			f = &failure{Code: code, Text: fmt.Sprintf("an error of type %T whose methods panic: %v", err, v), Stack: clip(stack)}
+			f = &failure{code, fmt.Sprintf("an error of type %T whose methods panic: %v", err, v), clip(stack), []string{}, []typedError{}}
 		}
 	}()
-	f = &failure{Code: code, Text: clip(err.Error()), Stack: clip(stack)}
+	f = &failure{code, clip(err.Error()), clip(stack), []string{}, []typedError{}}
 	if t, ok := errors.AsType[Tracer](err); ok && stack == "" {
 		f.Stack = clip(t.Traceback())
 	}
