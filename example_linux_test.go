@@ -56,7 +56,9 @@ func ExampleFunction_Go() {
 		}
 		fmt.Println(r.Words)
 	}
-	// Output: 1 3
+	// Output:
+	// 1
+	// 3
 }
 
 var Crash = outwork.Func("example.crash", func(context.Context, int) (int, error) {
@@ -78,8 +80,9 @@ func ExampleManager_Start() {
 		fmt.Println("exit status:", lost.ExitCode)
 	}
 	fmt.Println(err)
-	// Output: exit status: 3 example.crash: worker "parser" is lost: exit
-	// status 3; its last words: disk on fire
+	// Output:
+	// exit status: 3
+	// example.crash: worker "parser" is lost: exit status 3; its last words: disk on fire
 }
 
 var Locate = outwork.Func("example.locate", func(ctx context.Context, pattern string) (int64, error) {
@@ -219,5 +222,7 @@ func ExampleWithGrants() {
 	fmt.Println(Install.Call(outwork.WithGrants(ctx, Ask), w, "fonts"))
 	_, err = Install.Call(ctx, w, "fonts") // may call nothing
 	fmt.Println(err != nil)
-	// Output: yes, install fonts <nil> true
+	// Output:
+	// yes, install fonts <nil>
+	// true
 }
