@@ -155,9 +155,6 @@ func (s *State) bulkFrame(st *Stream, b *Batch, most int) int {
 		b.Files, c.files = append(b.Files, c.files...), nil
 	}
 	c.begun = true
-	if c.kind == frame.Open {
-		c.kind = frame.Message
-	}
 	if last {
 		if c.sent != nil {
 			b.sent = append(b.sent, c.sent)

@@ -97,7 +97,7 @@ func (s *State) send(st *Stream, c chunk) {
 		return
 	}
 	h := frame.Header{Stream: st.ID, Kind: c.kind, Handle: c.handle, Length: uint32(len(c.payload))}
-	if len(st.queue) > 0 || len(c.payload) > UrgentMessage || st.credit < cost(h) || c.kind == frame.Data && len(c.payload) > 0 {
+	if len(st.queue) > 0 || c.begun || len(c.payload) > UrgentMessage || st.credit < cost(h) || c.kind == frame.Data && len(c.payload) > 0 {
 		st.queue = append(st.queue, c)
 		st.ending = c.end
 		s.makeReady(st)

@@ -154,8 +154,22 @@ func (s *State) Open(handle frame.Handle, payload []byte, end bool, files []*os.
 	st := s.add(uint32(s.next), handle)
 	s.next += 2
 	s.own++
-	s.send(st, chunk{kind: frame.Open, handle: handle, payload: payload, end: end, files: files})
+	c := chunk{kind: frame.Open, handle: handle, payload: payload, end: end, files: files}
+	if len(payload) > UrgentMessage {
+		s.openLong(st, c)
+	} else {
+		s.send(st, c)
+	}
 	return st, nil
+}
+
+// openLong puts the beginning of a long OPEN before all bulk, as a short one is: the
+// peer takes OPENs in the order of their numbers, and a RESET only after its OPEN.
+func (s *State) openLong(st *Stream, c chunk) {
+	h := frame.Header{Stream: st.ID, Kind: frame.Open, Handle: c.handle, Length: UrgentMessage, Flags: frame.More}
+	s.put(h, c.payload[:UrgentMessage], c.files)
+	st.credit -= cost(h)
+	s.send(st, chunk{kind: frame.Message, handle: c.handle, payload: c.payload[UrgentMessage:], end: c.end, begun: true})
 }
 
 // add makes a stream. BULK is one-way: its other direction is over from the
@@ -236,12 +250,13 @@ func (s *State) receiveReset(st *Stream, ev Event) (Event, bool, error) {
 	}
 	st.stopped, st.recvOpen = true, false
 	ev.Code, ev.Payload = Code(binary.BigEndian.Uint16(ev.Payload)), ev.Payload[2:]
+	unheard := st.partial && st.partOpen // nobody above knows of the stream, to end it
 	s.dropPart(st)
-	if s.dropQueue(st) {
+	if s.dropQueue(st) || unheard && st.sendOpen {
 		s.putReset(st, Cancelled, "")
 	}
 	s.settle(st)
-	return ev, !st.reset, nil
+	return ev, !st.reset && !unheard, nil
 }
 
 // settle forgets a stream whose directions have both ended.
