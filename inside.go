@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/link"
@@ -90,9 +91,7 @@ type grantsKey struct{}
 func WithGrants(ctx context.Context, functions ...AnyFunction) context.Context {
 	grants := map[string]*link.Function{}
 	if old, ok := ctx.Value(grantsKey{}).(map[string]*link.Function); ok {
-		for name, f := range old {
-			grants[name] = f
-		}
+		maps.Copy(grants, old)
 	}
 	for _, f := range functions {
 		grants[f.function().Name] = f.function()

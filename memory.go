@@ -26,7 +26,7 @@ func init() {
 // imagine gives the worker a life in this process.
 func (w *Worker) imagine(_ context.Context, t *Target) (mux.Transport, error) {
 	if t.Program != "" || t.Dir != "" || t.Env != nil {
-		return nil, errors.New("Program, Dir and Env are for workers that have a process")
+		return nil, errors.New("fields Program, Dir and Env are for workers that have a process")
 	}
 	ours, theirs := transport.Pair()
 	p := &imagined{asked: make(chan struct{}), ended: make(chan struct{})}

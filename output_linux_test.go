@@ -110,6 +110,21 @@ func TestOutputOfChildren(t *testing.T) {
 	}
 }
 
+// What a worker starts gets the output, and none of what else the worker holds.
+func TestChildrenInheritNothing(t *testing.T) {
+	var stdout buffer
+	m := outwork.Manager{Stdout: &stdout}
+	w := started(t, &m, outwork.Target{})
+	// The shell lists the directory by a descriptor that it has closed then.
+	if _, err := child.Call(within(t), w, "for f in /proc/$$/fd/*; do [ -e $f ] && echo ${f##*/}; done; env"); err != nil {
+		t.Fatal(err)
+	}
+	fds, env, _ := strings.Cut(stdout.String(), "2\n")
+	if fds != "0\n1\n" || strings.HasPrefix(env, "3") || strings.Contains(env, "OUTWORK_ROLE") {
+		t.Errorf("it printed %q", stdout.String())
+	}
+}
+
 // talk has two workers print many lines at once, in pieces.
 func talk(t *testing.T, m *outwork.Manager, lines int) {
 	var all sync.WaitGroup
@@ -204,13 +219,9 @@ func TestOutputAsLog(t *testing.T) {
 	}
 }
 
-type badWriter struct{}
-
-func (badWriter) Write([]byte) (int, error) { return 0, errBroke }
-
 func TestStdoutFails(t *testing.T) {
 	nothingLeft(t)
-	m := outwork.Manager{Stdout: badWriter{}, Stderr: io.Discard}
+	m := outwork.Manager{Stdout: brokenWriter{}, Stderr: io.Discard}
 	w, err := m.Start(within(t), outwork.Target{})
 	if err != nil {
 		t.Fatal(err)

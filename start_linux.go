@@ -50,7 +50,8 @@ func (w *Worker) execCaptured(ctx context.Context, s *starter.Starter, cmd *star
 	}
 	defer p.closeWriters()
 	cmd.Stdout, cmd.Stderr = p.out[1], p.err[1]
-	proc, err := s.Start(ctx, *cmd)
+	// A start that is given up half way would leave a process that nobody waits for.
+	proc, err := s.Start(context.WithoutCancel(ctx), *cmd)
 	if err != nil {
 		p.closeReaders()
 		return err

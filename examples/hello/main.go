@@ -9,8 +9,10 @@ import (
 	"github.com/outwork-go/outwork"
 )
 
-type HelloArgs struct{ Name string }
-type HelloReply struct{ Text string }
+type (
+	HelloArgs  struct{ Name string }
+	HelloReply struct{ Text string }
+)
 
 var Hello = outwork.Func("hello", func(ctx context.Context, a HelloArgs) (HelloReply, error) {
 	return HelloReply{"Hello, " + a.Name}, nil
