@@ -54,8 +54,9 @@ func (d *dissector) view(f *record.Frame) *frameView {
 	return v
 }
 
-// print writes a line for people, and before the first one a heading.
-func (v *frameView) print(w io.Writer) error {
+// print writes a line for people, and before the first one a heading. On a terminal with so many
+// columns, lines are cut to fit.
+func (v *frameView) print(w io.Writer, columns int) error {
 	if v.first {
 		fmt.Fprintf(w, "%10s   %-16s %6s  %-21s %-8s %8s  %s\n", "seconds", "worker", "stream", "frame", "flags", "bytes", "meaning")
 	}
@@ -65,6 +66,9 @@ func (v *frameView) print(w io.Writer) error {
 	}
 	line := fmt.Sprintf("%10.6f %s %-16s %6d  %-21s %-8s %8d  %s", v.since.Seconds(), arrow, visible(v.Worker),
 		v.Stream, strings.TrimSpace(v.Kind+" "+v.Handle), v.flags(), v.Length, shorten(visible(v.Meaning), maxShown))
+	if columns > 0 {
+		line = shorten(line, columns-1)
+	}
 	_, err := fmt.Fprintln(w, strings.TrimRight(line, " "))
 	return err
 }

@@ -13,8 +13,13 @@ import (
 	"github.com/outwork-go/outwork"
 )
 
+// quickExit keeps the race detector from holding each process up for a second when it
+// ends.
+const quickExit = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	outwork.Main()
+	os.Setenv("GORACE", quickExit)
 	testscript.Main(m, map[string]func(){"outwork": main})
 }
 
@@ -32,6 +37,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("GORACE", quickExit)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

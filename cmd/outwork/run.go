@@ -73,15 +73,15 @@ func (a *app) runFlags(cmd *cobra.Command, o *runOptions) {
 	f := cmd.Flags()
 	f.SetInterspersed(false)
 	f.SortFlags = false
-	f.Var(&o.shares, "share", "share a file with the script, under a name; may be repeated")
+	f.Var(&o.shares, "share", "share a file under a name; may be repeated")
 	f.StringArrayVar(&o.modules, "modules", nil, "a `folder` that load reads from; may be repeated")
 	f.StringVarP(&o.code, "code", "c", "", "run this `code` instead of a file")
-	f.Var(&o.lang, "lang", "what the script is written in: "+list(o.lang.words)+" (default: by the file's name)")
-	f.Var(&o.timeout, "timeout", "the longest that the script may take, as in 30s")
-	f.Var(&o.steps, "steps", "the most steps that the script may take, about ten a line (default: a minute or two of them)")
-	f.Var(&o.level, "log-level", "the least level of log records to show: "+list(o.level.words))
-	f.Var(&o.output, "output", "how to show what is printed: line by line (stream), in one piece at the end (atomic), or as log records (log)")
-	f.StringVar(&o.record, "record", "", "write what crosses the link to this `file`, for outwork wire")
+	f.Var(&o.lang, "lang", "the script's: "+list(o.lang.words)+" (default: by its file's name)")
+	f.Var(&o.timeout, "timeout", "the longest that it may take, as in 30s")
+	f.Var(&o.steps, "steps", "the most steps that it may take, about ten a line")
+	f.Var(&o.level, "log-level", "least to show: "+list(o.level.words))
+	f.Var(&o.output, "output", "show prints line by line (stream), in one piece\nat the end (atomic), or as log records (log)")
+	f.StringVar(&o.record, "record", "", "write what crosses the link to this `file`")
 	f.BoolVar(&a.json, "json", false, "print one JSON object, for programs")
 	for name, complete := range map[string]cobra.CompletionFunc{
 		"share": completeShare, "modules": completeFolder, "code": cobra.NoFileCompletions, "timeout": cobra.NoFileCompletions, "steps": cobra.NoFileCompletions,

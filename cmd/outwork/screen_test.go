@@ -74,8 +74,14 @@ func TestFit(t *testing.T) {
 		columns int
 		want    string
 	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "abc"}, {"abc", 0, ""}, {"日本語", 4, "日本"}, {"日本語", 5, "日本"},
-		{"a\nb", 9, "a\uFFFDb"}, {"\x1b[2J", 9, "\uFFFD[2J"}, {"\u202eabc", 9, "\uFFFDabc"},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "abc"},
+		{"abc", 0, ""},
+		{"日本語", 4, "日本"},
+		{"日本語", 5, "日本"},
+		{"a\nb", 9, "a\uFFFDb"},
+		{"\x1b[2J", 9, "\uFFFD[2J"},
+		{"\u202eabc", 9, "\uFFFDabc"},
 	} {
 		if got := fit(test.in, test.columns); got != test.want {
 			t.Errorf("%q in %d columns is %q, want %q", test.in, test.columns, got, test.want)
@@ -88,7 +94,10 @@ func TestProgressText(t *testing.T) {
 		done, total int64
 		want        string
 	}{
-		{0, 10, "  0% 0/10 x"}, {10, 10, "100% 10/10 x"}, {3, 0, "3 x"}, {3, -1, "3 x"},
+		{0, 10, "  0% 0/10 x"},
+		{10, 10, "100% 10/10 x"},
+		{3, 0, "3 x"},
+		{3, -1, "3 x"},
 		{1 << 62, 1 << 62, "100% 4611686018427387904/4611686018427387904 x"},
 	} {
 		if got := progressText(test.done, test.total, "x"); got != test.want {

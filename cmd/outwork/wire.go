@@ -52,7 +52,7 @@ func (a *app) printRecord(path string) error {
 		r = f
 	}
 	out := bufio.NewWriter(a.stdout)
-	err := printFrames(out, r, a.json)
+	err := printFrames(out, r, a.json, terminalWidth(a.stdout))
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr
 	}
@@ -64,8 +64,9 @@ func (a *app) printRecord(path string) error {
 	return nil
 }
 
-// printFrames prints the record that r holds.
-func printFrames(w *bufio.Writer, r io.Reader, asJSON bool) error {
+// printFrames prints the record that r holds, for people in lines that fit into so many
+// columns; 0 is no terminal.
+func printFrames(w *bufio.Writer, r io.Reader, asJSON bool, columns int) error {
 	d, err := newDissector()
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func printFrames(w *bufio.Writer, r io.Reader, asJSON bool) error {
 		if asJSON {
 			err = enc.Encode(v)
 		} else {
-			err = v.print(w)
+			err = v.print(w, columns)
 		}
 		if err != nil {
 			return err

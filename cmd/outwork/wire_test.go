@@ -27,7 +27,7 @@ func printed(t *testing.T, rec []byte, asJSON bool) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
-	err := printFrames(w, bytes.NewReader(rec), asJSON)
+	err := printFrames(w, bytes.NewReader(rec), asJSON, 0)
 	if flushErr := w.Flush(); flushErr != nil {
 		t.Fatal(flushErr)
 	}
