@@ -55,7 +55,8 @@ func play(role string) error {
 
 // errForgotMain is what a program gets that starts a worker without having
 // called Main.
-var errForgotMain = errors.New("outwork.Main was not called: call it first thing in main, or in TestMain; a worker is this program started again, and would run main itself otherwise")
+var errForgotMain = errors.New("outwork.Main was not called: call it first thing in main, or in TestMain; " +
+	"a worker is this program started again, and would run main itself otherwise")
 
 // work serves the manager until it has had enough.
 func work() error {
@@ -68,10 +69,10 @@ func work() error {
 	level := new(slog.LevelVar)
 	var l *link.Link
 	made := make(chan struct{})
-	here := sync.OnceValue(func() *link.Link {
+	here := func() *link.Link {
 		<-made
 		return l
-	})
+	}
 	// Before the link: the first call may come before New returns.
 	slog.SetDefault(slog.New(&forwarder{link: here, level: level}))
 	l = link.New(t, workerConfig(level, func() { shutdown.Do(func() { close(asked) }) }))

@@ -2,18 +2,12 @@ package outwork
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/outwork-go/outwork/internal/module"
 	"github.com/outwork-go/outwork/internal/output"
@@ -107,44 +101,6 @@ func (m *Manager) setup() {
 	}
 }
 
-// name makes t's name unique.
-func (m *Manager) name(t *Target) (string, error) {
-	if t.Name == "" {
-		base := filepath.Base(os.Args[0])
-		if t.Program != "" {
-			base = filepath.Base(t.Program)
-		}
-		for {
-			m.count++
-			if name := fmt.Sprintf("%s-%d", base, m.count); !m.names[name] {
-				m.names[name] = true
-				return name, nil
-			}
-		}
-	}
-	if err := checkName(t.Name); err != nil {
-		return "", err
-	}
-	if m.names[t.Name] {
-		return "", fmt.Errorf("%s: the name is taken: %w", place(t.Name, ""), fs.ErrExist)
-	}
-	m.names[t.Name] = true
-	return t.Name, nil
-}
-
-// maxName is the length of a worker's name, in bytes.
-const maxName = 64
-
-func checkName(name string) error {
-	switch {
-	case len(name) > maxName:
-		return fmt.Errorf("a name of %d bytes, more than %d", len(name), maxName)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return fmt.Errorf("the name %q has characters that do not print", name)
-	}
-	return nil
-}
-
 // SetLogLevel sets the least level of log records that workers send, now and
 // later. Until it is called, that is the least level that the manager's logger
 // takes at the first Start. What workers do not send costs nothing on the way.
@@ -195,82 +151,6 @@ func (m *Manager) Wait(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// Shutdown starts no more workers, lets the calls that run finish, and ends all
-// workers in peace: their last output and log records arrive. When ctx ends
-// first, what still runs is ended as by Close, and ctx's error returned. Like
-// Close it returns when no process, goroutine or file of the manager's is left.
-func (m *Manager) Shutdown(ctx context.Context) error {
-	var all sync.WaitGroup
-	var cut atomic.Bool
-	for _, w := range m.stop() {
-		all.Go(func() {
-			if w.shutdown(ctx) != nil {
-				cut.Store(true)
-			}
-		})
-	}
-	all.Wait()
-	err := m.Close()
-	if cut.Load() {
-		return ctx.Err()
-	}
-	return err
-}
-
-// stop lets nothing start any more.
-func (m *Manager) stop() []*Worker {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closing = true
-	return m.list()
-}
-
-// Close ends all workers now: calls that run end with a [*LostError]. A worker
-// gets SIGTERM, and SIGKILL after the grace. It returns when no process,
-// goroutine or file of the manager's is left, and may be called again. A Stdout
-// or Stderr that blocks holds it up. Its error is the first of writing to them.
-func (m *Manager) Close() error {
-	var wg sync.WaitGroup
-	for _, w := range m.stop() {
-		wg.Go(func() { w.Close() })
-	}
-	wg.Wait()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.await(func() bool { return !m.launching })
-	if s := m.starter; s != nil {
-		m.starter, m.launching = nil, true // for others that close: not yet gone
-		m.mu.Unlock()
-		err := s.Close()
-		m.mu.Lock()
-		m.launching = false
-		m.closeErr = err
-		m.change()
-	}
-	m.await(func() bool { return m.beginning == 0 && len(m.workers) == 0 })
-	if m.closeErr == nil && m.sink != nil {
-		return m.sink.Err()
-	}
-	return m.closeErr
-}
-
-// change wakes those who await something. m.mu is held.
-func (m *Manager) change() {
-	close(m.changed)
-	m.changed = make(chan struct{})
-}
-
-// await returns when ok, which is asked with m.mu held, as it is before and
-// after.
-func (m *Manager) await(ok func() bool) {
-	for !ok() {
-		changed := m.changed
-		m.mu.Unlock()
-		<-changed
-		m.mu.Lock()
-	}
 }
 
 func (m *Manager) grace() time.Duration {

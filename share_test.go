@@ -233,3 +233,40 @@ func TestSharedOutside(t *testing.T) {
 	}
 	outwork.Progress(t.Context(), 1, 2, "harmless")
 }
+
+// unshare is what test.unshares does in the manager.
+var unshare func(name string)
+
+var unshares = outwork.Func("test.unshares", func(_ context.Context, name string) (struct{}, error) {
+	unshare(name)
+	return struct{}{}, nil
+})
+
+var keeps = outwork.Func("test.keeps", func(ctx context.Context, name string) (seen, error) {
+	c, err := outwork.Shared(ctx, name)
+	if err != nil {
+		return seen{}, err
+	}
+	defer c.Close()
+	if _, err := unshares.Call(ctx, outwork.Back(ctx), name); err != nil {
+		return seen{}, err
+	}
+	return look(c)
+})
+
+func TestUnshareInUse(t *testing.T) {
+	everywhere(t, func(t *testing.T, m *outwork.Manager, w *outwork.Worker) {
+		c := container.FromBytes([]byte(strings.Repeat("hay", 1<<20) + "needle"))
+		share(t, m, "big", c)
+		unshare = func(name string) {
+			m.Unshare(name)
+			c.Close()
+		}
+		if got, err := keeps.Call(outwork.WithGrants(within(t), unshares), w, "big"); err != nil || got.At != 3<<20 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if _, err := lookShared.Call(within(t), w, "big"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}

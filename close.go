@@ -1,0 +1,83 @@
+package outwork
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Shutdown starts no more workers, lets the calls that run finish, and ends all
+// workers in peace: their last output and log records arrive. When ctx ends
+// first, what still runs is ended as by Close, and ctx's error returned. Like
+// Close it returns when no process, goroutine or file of the manager's is left.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	var all sync.WaitGroup
+	var cut atomic.Bool
+	for _, w := range m.stop() {
+		all.Go(func() {
+			if w.shutdown(ctx) != nil {
+				cut.Store(true)
+			}
+		})
+	}
+	all.Wait()
+	err := m.Close()
+	if cut.Load() {
+		return ctx.Err()
+	}
+	return err
+}
+
+// stop lets nothing start any more.
+func (m *Manager) stop() []*Worker {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closing = true
+	return m.list()
+}
+
+// Close ends all workers now: calls that run end with a [*LostError]. A worker
+// gets SIGTERM, and SIGKILL after the grace. It returns when no process,
+// goroutine or file of the manager's is left, and may be called again. A Stdout
+// or Stderr that blocks holds it up. Its error is the first of writing to them.
+func (m *Manager) Close() error {
+	var wg sync.WaitGroup
+	for _, w := range m.stop() {
+		wg.Go(func() { w.Close() })
+	}
+	wg.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.await(func() bool { return !m.launching })
+	if s := m.starter; s != nil {
+		m.starter, m.launching = nil, true // for others that close: not yet gone
+		m.mu.Unlock()
+		err := s.Close()
+		m.mu.Lock()
+		m.launching = false
+		m.closeErr = err
+		m.change()
+	}
+	m.await(func() bool { return m.beginning == 0 && len(m.workers) == 0 })
+	if m.closeErr == nil && m.sink != nil {
+		return m.sink.Err()
+	}
+	return m.closeErr
+}
+
+// change wakes those who await something. m.mu is held.
+func (m *Manager) change() {
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// await returns when ok, which is asked with m.mu held, as it is before and
+// after.
+func (m *Manager) await(ok func() bool) {
+	for !ok() {
+		changed := m.changed
+		m.mu.Unlock()
+		<-changed
+		m.mu.Lock()
+	}
+}
