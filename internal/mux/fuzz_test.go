@@ -88,6 +88,7 @@ type flow struct {
 	next  byte // of the bytes that are sent: each is the one before plus 1
 	due   byte // of those that arrive
 	ended bool
+	bulk  bool // and this side opened it
 }
 
 // FuzzExchange lets two ends exchange anything: all that is sent arrives once and in
@@ -170,9 +171,9 @@ func (x *exchange) size() int {
 }
 
 func (x *exchange) open(e *fuzzEnd) {
-	fl := &flow{}
+	fl := &flow{bulk: x.rnd.IntN(2) == 0}
 	handle, b := frame.Bulk, []byte(nil)
-	if x.rnd.IntN(2) == 0 {
+	if !fl.bulk {
 		handle, b = frame.CallFunction, fl.bytes(x.size())
 	}
 	st, err := e.Open(handle, b, false, nil)
@@ -193,7 +194,7 @@ func (x *exchange) send(e *fuzzEnd, fl *flow, end bool) {
 	fl.ended = end
 	e.chunks++
 	c := chunk{kind: frame.Message, handle: frame.Item, end: end, payload: fl.bytes(x.size()), sent: func() { e.sents++ }}
-	if x.rnd.IntN(2) == 0 && !fl.st.recvOpen && !fl.st.stopped { // BULK
+	if fl.bulk && x.rnd.IntN(2) == 0 {
 		c.kind, c.handle = frame.Data, 0
 	}
 	e.send(fl.st, c)
