@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -207,7 +208,10 @@ func openShare(s share) (container.Container, error) {
 	}
 	c, err := container.FromFile(s.path)
 	if err != nil {
-		return nil, usage("--share %s=%s: cannot read the file: %v", s.name, s.path, bare(err))
+		if cause := errors.Unwrap(err); cause != nil { // without "container from a file"
+			err = cause
+		}
+		return nil, usage("--share %s=%s: cannot share the file: %v", s.name, s.path, bare(err))
 	}
 	return c, nil
 }

@@ -61,6 +61,9 @@ func ending(ctx context.Context, name string, timeout time.Duration, err error) 
 	f := &failure{status: statusFailed, Kind: kindOther, Message: err.Error()}
 	if remote, ok := errors.AsType[*outwork.RemoteError](err); ok {
 		f.Kind, f.Message, f.Traceback = kindScript, remote.Message, remote.Stack
+		if remote.Panicked { // its stack does not say why
+			f.Traceback = remote.Message + "\n\n" + remote.Stack
+		}
 	} else if isLost(err) {
 		f.status, f.Kind = statusLost, kindLost
 	}

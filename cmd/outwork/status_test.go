@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/outwork-go/outwork"
+)
+
+func TestEnding(t *testing.T) {
+	going := t.Context()
+	interrupted, cancel := context.WithCancelCause(t.Context())
+	cancel(errInterrupted)
+	script := &outwork.RemoteError{Message: "no", Stack: "Traceback\nError: no"}
+	for _, test := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want failure
+	}{
+		{"script", going, script, failure{statusFailed, kindScript, "no", "Traceback\nError: no"}},
+		{
+			"panic", going, &outwork.RemoteError{Message: "panic: x", Stack: "main.f()", Panicked: true},
+			failure{statusFailed, kindScript, "panic: x", "panic: x\n\nmain.f()"},
+		},
+		{
+			"lost", going, &outwork.LostError{Worker: "w", Signal: "killed", ExitCode: -1},
+			failure{statusLost, kindLost, `worker "w" is lost: signal killed`, ""},
+		},
+		{
+			"protocol", going, &outwork.ProtocolError{Worker: "w", Rule: "credit", Detail: "more"},
+			failure{statusLost, kindLost, `worker "w" broke the protocol and was killed: rule credit: more`, ""},
+		},
+		{"never started", going, &startError{errors.New("start worker: no")}, failure{statusLost, kindLost, "start worker: no", ""}},
+		{"deadline", going, fmt.Errorf("x: %w", context.DeadlineExceeded), failure{statusTimeout, kindTimeout, "s timed out after 1s", ""}},
+		{"deadline at start", going, &startError{context.DeadlineExceeded}, failure{statusTimeout, kindTimeout, "s timed out after 1s", ""}},
+		{"interrupted", interrupted, context.Canceled, failure{statusInterrupted, kindInterrupted, "interrupted", ""}},
+		{"interrupted at a loss", interrupted, &outwork.LostError{}, failure{statusInterrupted, kindInterrupted, "interrupted", ""}},
+		{"output", going, errors.New("disk full"), failure{statusFailed, kindOther, "disk full", ""}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, ok := errors.AsType[*failure](ending(test.ctx, "s", time.Second, test.err))
+			if !ok || *got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+	if err := ending(interrupted, "s", time.Second, nil); err != nil {
+		t.Errorf("a script that ended well: %v", err)
+	}
+}
