@@ -160,13 +160,10 @@ func TestSecondInterrupt(t *testing.T) {
 	if err := syscall.Kill(worker, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	until(t, "the worker has stopped", func() bool { return strings.HasPrefix(status(t, worker, "State"), "T") })
 	began := time.Now()
 	r.signal(syscall.SIGINT)
-	for !pending(t, worker, syscall.SIGTERM) {
-		if time.Since(began) > soon {
-			t.Fatal("the first Ctrl-C does not end the worker")
-		}
-	}
+	until(t, "the first Ctrl-C reaches the worker", func() bool { return pending(t, worker, syscall.SIGTERM) })
 	r.signal(syscall.SIGINT)
 	r.end(statusInterrupted)
 	if took := time.Since(began); took >= 2*time.Second {
@@ -175,20 +172,39 @@ func TestSecondInterrupt(t *testing.T) {
 	r.gone()
 }
 
+// until waits for something to come true.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); {
+		if time.Since(began) > soon {
+			t.Fatalf("not so after %v: %s", soon, what)
+		}
+	}
+}
+
 // pending reports whether a signal waits for a process to take it.
 func pending(t *testing.T, pid int, signal syscall.Signal) bool {
+	t.Helper()
+	bits, err := strconv.ParseUint(status(t, pid, "ShdPnd"), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bits&(1<<(signal-1)) != 0
+}
+
+// status is a line of /proc/PID/status.
+func status(t *testing.T, pid int, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, mask, _ := strings.Cut(string(b), "ShdPnd:")
-	mask, _, _ = strings.Cut(mask, "\n")
-	bits, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
-	if err != nil {
-		t.Fatal(err)
+	_, value, found := strings.Cut(string(b), "\n"+name+":")
+	if !found {
+		t.Fatalf("no line %s in %s", name, b)
 	}
-	return bits&(1<<(signal-1)) != 0
+	value, _, _ = strings.Cut(value, "\n")
+	return strings.TrimSpace(value)
 }
 
 func TestKilledCommandLeavesNothing(t *testing.T) {
