@@ -16,7 +16,7 @@ const Tick = time.Millisecond
 func (c *Conn) Lend(f func()) {
 	c.mu.Lock()
 	if c.leader != &c.never || c.err != nil {
-		c.spawn(func() { f(); c.Flush() })
+		c.spawn(func() { defer c.Flush(); f() })
 		c.mu.Unlock()
 		return
 	}
@@ -26,10 +26,18 @@ func (c *Conn) Lend(f func()) {
 	c.acts++
 	c.startTick()
 	c.mu.Unlock()
+	returned := false
+	defer func() {
+		c.mu.Lock()
+		c.endLoan(mine)
+		if !returned && c.right == held && c.holder == mine { // f has ended this goroutine (runtime.Goexit)
+			c.leader = nil
+			c.freeRight()
+		}
+		c.mu.Unlock()
+	}()
 	f()
-	c.mu.Lock()
-	c.endLoan(mine)
-	c.mu.Unlock()
+	returned = true
 }
 
 // endLoan takes the right back, unless it has gone for good: to a goroutine that

@@ -179,8 +179,8 @@ func (c *Conn) freeRight() {
 // serve reads as long as it holds the right.
 func (c *Conn) serve() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.lead(&c.never)
+	c.mu.Unlock() // not deferred: a function that it ran may end the goroutine, without the lock
 }
 
 // lead reads and handles until w's wait is over or the right was taken away. It is
