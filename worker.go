@@ -94,8 +94,8 @@ func (w *Worker) call(ctx context.Context, f *link.Function, args any) (any, err
 // explain is a failed call's error as callers see it.
 func (w *Worker) explain(ctx context.Context, function string, err error) error {
 	if f, ok := errors.AsType[*link.Failure](err); ok {
-		if ctx.Err() != nil && errors.Is(f, ctx.Err()) {
-			return &callError{function, w.name, "", ctx.Err()}
+		if own := contextError(ctx); own != nil && errors.Is(f, own) {
+			return &callError{function, w.name, "", own}
 		}
 		return remote(f, function, w.name, "")
 	}
@@ -108,6 +108,18 @@ func (w *Worker) explain(ctx context.Context, function string, err error) error 
 		}
 	}
 	return &callError{function, w.name, "", err}
+}
+
+// contextError is ctx's error, also when the worker's clock was quicker to notice
+// the deadline than ctx's timer.
+func contextError(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // loss is the error for an ended worker.
