@@ -316,21 +316,41 @@ func (in *Incoming) lost() {
 	}
 }
 
-// start runs the function: in the reader as long as it has been quick lately, else
-// in a goroutine.
+// start runs the function: in the reader when it has been quick lately, or is the only one
+// there is to run; else in a goroutine.
 func (in *Incoming) start() {
-	if in.fn.Async || in.fn.slow.Load() > 0 {
+	slow := in.fn.slow.Load() > 0
+	if slow {
 		in.fn.slow.Add(-1)
+	}
+	if in.fn.Async || slow && !in.l.lone() {
 		in.l.conn.Go(func() { in.run(); in.l.conn.Flush() })
 		return
 	}
 	in.l.conn.Lend(in.run)
 }
 
+// lone reports whether only one call runs, and no other is about to.
+func (l *Link) lone() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.incoming) == 1 && !l.conn.More()
+}
+
+// run runs the function and answers, also for one that ends its goroutine.
 func (in *Incoming) run() {
 	began := time.Now()
-	reply, err := in.invoke()
-	if !in.fn.Async && time.Since(began) > SlowFunction {
+	var reply any
+	err := errGoexit
+	defer func() { in.answered(reply, err, time.Since(began)) }()
+	reply, err = in.invoke()
+}
+
+// errGoexit is the answer of a function that ended its goroutine.
+var errGoexit error = &Failure{Code: CodePanicked, Message: "the function ended its goroutine (runtime.Goexit)"}
+
+func (in *Incoming) answered(reply any, err error, took time.Duration) {
+	if !in.fn.Async && took > SlowFunction {
 		in.fn.slow.Store(slowCalls)
 		defer in.l.conn.Flush()
 	}
@@ -343,26 +363,16 @@ func (in *Incoming) run() {
 
 // invoke turns a panic into a Failure: the worker lives on.
 func (in *Incoming) invoke() (reply any, err error) {
-	finished := false
 	defer func() {
-		if finished {
-			return
+		if v := recover(); v != nil {
+			err = &Failure{Code: CodePanicked, Message: fmt.Sprintf("panic: %v", v), Stack: string(debug.Stack())}
 		}
-		v := recover()
-		text := fmt.Sprintf("panic: %v", v)
-		if v == nil {
-			text = "the function ended its goroutine (runtime.Goexit)"
-		}
-		err = &Failure{Code: CodePanicked, Message: text, Stack: string(debug.Stack())}
 	}()
 	if err := in.Err(); err != nil {
-		finished = true
 		return nil, err
 	}
 	in.given = true
-	reply, err = in.fn.Invoke(in, in.args)
-	finished = true
-	return reply, err
+	return in.fn.Invoke(in, in.args)
 }
 
 // answer sends the result, and then what it streams.

@@ -3,6 +3,8 @@ package mux
 import (
 	"errors"
 	"time"
+
+	"github.com/outwork-go/outwork/internal/frame"
 )
 
 // Tick is how long a handler's function may keep the right to read, and how long it
@@ -39,6 +41,10 @@ func (c *Conn) Lend(f func()) {
 	f()
 	returned = true
 }
+
+// More reports whether more has been read that will be handled next. It must be called from
+// Handle.
+func (c *Conn) More() bool { return c.rd.w-c.rd.r >= frame.HeaderSize }
 
 // endLoan takes the right back, unless it has gone for good: to a goroutine that
 // serves from now on, to one that waits and will start another when it is done, or
