@@ -19,8 +19,8 @@ var crossing link.Errors
 // struct of exported fields, or a pointer to one, any error of its type crosses
 // with its fields, for errors.As. Both processes must register the same. Those
 // of io and io/fs, context's and errno are registered. Call it from
-// package-level variables or init; it panics when code is taken, naming both
-// places.
+// package-level variables (its result is there for them, and empty) or init; it
+// panics when code is taken, naming both places.
 func RegisterError(code string, target error) struct{} {
 	_, file, line, _ := runtime.Caller(1)
 	if err := crossing.Register(code, target, fmt.Sprintf("%s:%d", file, line)); err != nil {
@@ -36,7 +36,7 @@ var ErrClosed = errors.New("closed by its manager")
 // RemoteError is a function's own answer: it returned an error or panicked, or
 // could not be run as it was called. The worker is fine.
 type RemoteError struct {
-	Worker, Host string // where; Host is "" for this machine, Worker of a call Back
+	Worker, Host string // where; "" are the manager, called by Back, and this machine
 	Function     string
 	Message      string // the text of the function's error
 	Stack        string // of a panic; of a script, its traceback
@@ -88,8 +88,10 @@ func (e *LostError) how() string {
 		return "signal " + e.Signal
 	case e.ExitCode >= 0:
 		return fmt.Sprintf("exit status %d", e.ExitCode)
+	case e.Cause != nil:
+		return e.Cause.Error()
 	}
-	return e.Cause.Error()
+	return "nobody knows how"
 }
 
 // Unwrap is the cause.

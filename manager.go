@@ -39,11 +39,14 @@ const DefaultGrace = 2 * time.Second
 // for concurrent use. Close or Shutdown must be called after a Start.
 type Manager struct {
 	Log     *slog.Logger // receives the workers' records; nil: slog.Default()
-	Stdout  io.Writer    // receives the workers' output; nil: os.Stdout
-	Stderr  io.Writer    // nil: os.Stderr
 	Output  OutputMode
 	Modules fs.FS         // serves scripts' imports; nil: there are none. os.Root's FS keeps links inside
 	Grace   time.Duration // 0: DefaultGrace
+
+	// Stdout and Stderr receive the workers' output; nil: os.Stdout, os.Stderr.
+	// They need not be safe for concurrent use. One that blocks holds up the
+	// results of those who print, and Close.
+	Stdout, Stderr io.Writer
 
 	// Record, when set, receives what crosses each link, for `outwork wire`.
 	// Its errors are ignored.

@@ -10,8 +10,9 @@ import (
 )
 
 // Start starts a worker at t, and returns when it is ready. It fails when ctx
-// ends first, and with a [*LostError] or [*ProtocolError] when the process
-// comes to nothing. ctx does not end the worker later: Close does.
+// ends first, with a [*LostError] or [*ProtocolError] when the process comes to
+// nothing, and with [ErrClosed] when the manager is closed. ctx does not end the
+// worker later: Close does.
 func (m *Manager) Start(ctx context.Context, t Target) (*Worker, error) {
 	return m.start(ctx, &t, (*Worker).exec)
 }
