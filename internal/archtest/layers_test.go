@@ -32,6 +32,7 @@ var layers = map[string][]string{
 		"container", "internal/module",
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
+	"internal/record":    {"internal/frame"},
 	"internal/codec":     {"container"},
 	"internal/mux":       {"internal/frame"},
 	"internal/transport": {"internal/mux", "internal/frame"}, // it implements mux.Transport
