@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -92,14 +93,11 @@ func (c *Conn) Send(ctx context.Context, st *Stream, handle frame.Handle, payloa
 	if err := c.queue(st, chunk{kind: kind, handle: handle, payload: payload, end: end, sent: func() { c.signal(&w) }}); err != nil {
 		return err
 	}
-	if c.flushes(ctx.Done() == nil); w.signaled {
+	if c.flushes(ctx.Done() == nil); w.signaled && c.err == nil {
 		return nil
 	}
 	err := c.wait(ctx, &w)
-	if err == nil {
-		return nil
-	}
-	if c.err == nil { // ctx has ended: take the payload back
+	if err != nil && c.err == nil { // ctx has ended: take the payload back
 		c.resetStream(st, Cancelled, "")
 		c.wait(context.Background(), &w)
 	}
@@ -107,6 +105,7 @@ func (c *Conn) Send(ctx context.Context, st *Stream, handle frame.Handle, payloa
 		c.mu.Unlock()
 		<-c.done // a write may still read payload
 		c.mu.Lock()
+		err = cmp.Or(err, c.err)
 	}
 	return err
 }

@@ -99,8 +99,8 @@ func (c *Conn) writable() bool {
 }
 
 // readerWrites reports whether the holder of the right to read will look at the
-// queue before it blocks.
-func (c *Conn) readerWrites() bool { return c.right == held && !c.polling }
+// queue before it blocks or lets the right go. (The idle goroutine, which is no leader, does not.)
+func (c *Conn) readerWrites() bool { return c.right == held && c.leader != nil && !c.polling }
 
 // endWriting gives the right to write back. When the link has ended, nobody takes it again.
 func (c *Conn) endWriting() {
