@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +50,8 @@ var fails = outwork.Func("test.fails", func(_ context.Context, how string) (stru
 		return struct{}{}, fmt.Errorf("look: %w", &lineError{"a.txt", 7})
 	case "panic":
 		panic("no such luck")
+	case "goexit":
+		runtime.Goexit()
 	}
 	return struct{}{}, nil
 })
@@ -188,6 +191,10 @@ func TestPanic(t *testing.T) {
 		e, ok := errors.AsType[*outwork.RemoteError](err)
 		if !ok || !e.Panicked || !strings.Contains(e.Message, "no such luck") || !strings.Contains(e.Stack, "call_test.go") {
 			t.Errorf("got %T %+v", err, err)
+		}
+		_, err = fails.Call(within(t), w, "goexit")
+		if e, ok := errors.AsType[*outwork.RemoteError](err); !ok || !e.Panicked || !strings.Contains(e.Message, "Goexit") {
+			t.Errorf("got %T %v", err, err)
 		}
 		if n, err := double.Call(within(t), w, 4); n != 8 || err != nil {
 			t.Errorf("after panics: %d, %v", n, err)
