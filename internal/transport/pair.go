@@ -63,6 +63,7 @@ func (e *end) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 	p := e.in
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.renudge()
 	if len(p.buf) == 0 {
 		if p.closed {
 			return 0, nil, io.EOF
@@ -79,7 +80,6 @@ func (e *end) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 	if len(p.buf) == 0 {
 		p.buf = nil
 	}
-	p.renudge()
 	nudge(p.writable)
 	return n, files, nil
 }
