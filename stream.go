@@ -67,7 +67,10 @@ func (s *Stream[T]) Close() error {
 }
 
 // OutworkStream marks the type as a stream; it is for this module's own use.
-func (s *Stream[T]) OutworkStream() *codec.StreamEnd { return &s.end }
+func (s *Stream[T]) OutworkStream() *codec.StreamEnd {
+	s.end.Element = reflect.TypeFor[T]()
+	return &s.end
+}
 
 func (s *Stream[T]) prepare() error {
 	s.once.Do(func() { s.plan, s.err = codec.PlanOf(reflect.TypeFor[T]()) })

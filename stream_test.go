@@ -217,3 +217,15 @@ func TestReaders(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errBroke }
+
+func TestStreamOfWhatCannotCross(t *testing.T) {
+	type inner struct{ C chan int }
+	type args struct{ S *outwork.Stream[inner] }
+	defer func() {
+		text := fmt.Sprint(recover())
+		if !strings.Contains(text, "args.S") || !strings.Contains(text, "inner.C") {
+			t.Errorf("the panic is %q", text)
+		}
+	}()
+	outwork.Func("stream.bad", func(context.Context, args) (int, error) { return 0, nil })
+}

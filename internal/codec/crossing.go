@@ -44,6 +44,9 @@ type StreamField interface{ OutworkStream() *StreamEnd }
 // StreamEnd is the untyped side of a stream, between the type that knows its
 // elements and the link that moves them.
 type StreamEnd struct {
+	// Element is the type of the elements. It is always set.
+	Element reflect.Type
+
 	// Pump sends every element, encoded positionally or not, and returns the
 	// source's error or send's. It is set on the side that sends.
 	Pump func(send func(payload []byte) error, positional bool) error
@@ -113,6 +116,20 @@ var (
 	fileType       = reflect.TypeFor[*os.File]()
 	streamType     = reflect.TypeFor[StreamField]()
 )
+
+// streamElement is the type of what a stream type carries, or nil when it does not
+// say.
+func streamElement(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if s, ok := reflect.New(t).Interface().(StreamField); ok {
+		if end := s.OutworkStream(); end != nil {
+			return end.Element
+		}
+	}
+	return nil
+}
 
 // besideKind tells whether values of t cannot be CBOR but may travel beside it.
 func besideKind(t reflect.Type) (Kind, bool) {

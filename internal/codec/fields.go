@@ -30,7 +30,9 @@ func (b *builder) field(n *node, i int, top bool) error {
 	}
 	f.index = i
 	if k, ok := besideKind(sf.Type); ok && top {
-		f.node = &node{kind: kindBeside, typ: sf.Type, beside: k}
+		if f.node, err = besideNode(sf.Type, k); err != nil {
+			return err
+		}
 	} else if f.node, err = b.node(sf.Type); err != nil {
 		return err
 	}

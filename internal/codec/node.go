@@ -30,10 +30,11 @@ const (
 // A node describes one type of the graph that a plan's type spans. Nodes are
 // unique by type within a plan, so that recursive types end in a cycle.
 type node struct {
-	kind   kind
-	typ    reflect.Type
-	form   selfForm // of kindSelf
-	beside Kind     // of kindBeside
+	kind    kind
+	typ     reflect.Type
+	form    selfForm // of kindSelf
+	beside  Kind     // of kindBeside
+	carries string   // of a stream: the signature of its elements
 
 	key, elem *node // of containers
 	fields    []field
@@ -88,12 +89,33 @@ func build(t reflect.Type) (*node, error) {
 // top is node for the type itself, where what travels beside is allowed.
 func (b *builder) top(t reflect.Type) (*node, error) {
 	if k, ok := besideKind(t); ok {
-		return &node{kind: kindBeside, typ: t, beside: k}, nil
+		return besideNode(t, k)
 	}
 	if t.Kind() == reflect.Struct && !leafLike(t) {
 		return b.structNode(t, true)
 	}
 	return b.node(t)
+}
+
+// besideNode makes the node of what travels beside. The elements of a stream must cross
+// by themselves, and nothing beside them.
+func besideNode(t reflect.Type, k Kind) (*node, error) {
+	n := &node{kind: kindBeside, typ: t, beside: k}
+	elem := streamElement(t)
+	if k != Stream || elem == nil {
+		return n, nil
+	}
+	b := builder{nodes: map[reflect.Type]*node{}}
+	top, err := b.node(elem)
+	if err == nil {
+		b.findCycles()
+		err = top.sound()
+	}
+	if err != nil {
+		return nil, below(" of "+typeName(elem), err)
+	}
+	n.carries = signature(top)
+	return n, nil
 }
 
 // node makes the node of t. Its errors begin with the path below t.

@@ -66,8 +66,7 @@ func (p *Plan) Type() reflect.Type { return p.top.typ }
 
 // Signature is the shape of the type as text, the same for any two types whose
 // positional form is the same and whose structs have the same names:
-// "HelloArgs{Name string; N int64}". The shape of what a stream carries is not
-// part of it, only its type's name.
+// "HelloArgs{Name string; N int64}". The shape of what a stream carries is part of it.
 func (p *Plan) Signature() string { return p.signature }
 
 // Crossings lists what travels, or may travel, beside the CBOR, in order of

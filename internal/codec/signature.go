@@ -54,6 +54,9 @@ func leafText(n *node) string {
 	case kindSelf:
 		return fullName(n.typ) + " as " + n.form.String()
 	case kindBeside:
+		if n.carries != "" {
+			return n.beside.String() + " of " + n.carries
+		}
 		return n.beside.String() + " " + fullName(n.typ)
 	}
 	return n.typ.Kind().String()
