@@ -285,7 +285,7 @@ func printable(b []byte) string {
 	return strings.TrimRight(string(out), " ")
 }
 
-func unhex(t *testing.T, text string) []byte {
+func unhex(t testing.TB, text string) []byte {
 	t.Helper()
 	var digits strings.Builder
 	for line := range strings.Lines(text) {

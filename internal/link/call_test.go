@@ -1,0 +1,258 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// underRace is set where memory is watched too closely to use much of it.
+var underRace bool
+
+func TestDeadlineTravelsAsRemainingTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		f := function("wait", func(ctx context.Context, _ int) (int, error) {
+			dl, ok := ctx.Deadline()
+			if left := time.Until(dl); !ok || left != 5*time.Second {
+				t.Errorf("%v left, %v", left, ok)
+			}
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return 0, ctx.Err()
+		})
+		m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := call[int, int](ctx, m, f, 1, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := <-ended; err != context.DeadlineExceeded && err != context.Canceled {
+			t.Error(err)
+		}
+		if err := m.Quiet(t.Context()); err != nil {
+			t.Error(err)
+		}
+		m.Close()
+		w.Close()
+	})
+}
+
+// TestContextOfACall: derived contexts, AfterFunc and Err work as package context's do.
+func TestContextOfACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := function("derive", func(ctx context.Context, _ int) (int, error) {
+			sub, cancel := context.WithCancel(ctx)
+			defer cancel()
+			called := make(chan bool, 1)
+			stop := context.AfterFunc(ctx, func() { called <- true })
+			stopped := context.AfterFunc(ctx, func() { t.Error("it was stopped") })
+			if !stopped() || stopped() {
+				t.Error("stop")
+			}
+			<-sub.Done()
+			<-called
+			if stop() || sub.Err() != context.DeadlineExceeded || ctx.Err() != context.DeadlineExceeded {
+				t.Error(sub.Err(), ctx.Err())
+			}
+			late := make(chan bool)
+			context.AfterFunc(ctx, func() { close(late) })
+			<-late
+			return 0, nil
+		})
+		m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		call[int, int](ctx, m, f, 1, nil)
+		m.Quiet(t.Context())
+		m.Close()
+		w.Close()
+	})
+}
+
+// TestAbandonedCallEndsLater: its stream lives until its function has really
+// returned.
+func TestAbandonedCallEndsLater(t *testing.T) {
+	both(t, func(t *testing.T, socket bool) {
+		began, release := make(chan bool), make(chan bool)
+		f := function("stubborn", func(context.Context, int) (int, error) { began <- true; <-release; return 0, nil })
+		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-began; cancel() }()
+		if _, err := call[int, int](ctx, m, f, 1, nil); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if m.Busy() != 1 {
+			t.Errorf("%d streams are open", m.Busy())
+		}
+		close(release)
+		if err := m.Quiet(t.Context()); err != nil || m.Busy() != 0 {
+			t.Error(err, m.Busy())
+		}
+	})
+}
+
+// TestCancelBeforeSent: nothing of a call that could not be sent stays open.
+func TestCancelBeforeSent(t *testing.T) {
+	nothingLeft(t)
+	f := all(nil)
+	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	args := everything{Data: make([]byte, 10<<20), In: strings.NewReader(strings.Repeat("x", 1<<20))}
+	if _, err := m.Call(ctx, f, &args, nil); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if len(args.Data) != 10<<20 {
+		t.Error("the argument was not put back")
+	}
+	for _, c := range []container.Container{closed(), brokenContainer{container.FromBytes([]byte("x"))}} {
+		// The bytes are lifted by the time that the container turns out not to pass.
+		args.C = c
+		if _, err := m.Call(t.Context(), f, &args, nil); err == nil || !strings.Contains(err.Error(), "everything.C") {
+			t.Error(err)
+		}
+		if len(args.Data) != 10<<20 {
+			t.Error("the argument was not put back")
+		}
+	}
+	if err := m.Quiet(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func closed() container.Container {
+	c := container.FromBytes([]byte("x"))
+	c.Close()
+	return c
+}
+
+// brokenContainer cannot be read.
+type brokenContainer struct{ container.Container }
+
+func (brokenContainer) ReadAt([]byte, int64) (int, error) { return 0, errors.New("broken") }
+
+// TestCancelOfALongCall: a call that is cut off while it is sent leaves nothing on the
+// other side either.
+func TestCancelOfALongCall(t *testing.T) {
+	type args struct{ Lines []string }
+	f := function("long", func(_ context.Context, a args) (int, error) { return len(a.Lines), nil })
+	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+	a := args{Lines: []string{strings.Repeat("x", 8<<20)}}
+	for i := range 50 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
+		call[args, int](ctx, m, f, a, nil)
+		cancel()
+	}
+	if n, err := call[args, int](t.Context(), m, f, a, nil); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := m.Quiet(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTooLargeToSend: it is refused before anything is sent, with what it was.
+func TestTooLargeToSend(t *testing.T) {
+	type big struct{ Lines []string }
+	type boxes struct {
+		Lines   []string
+		A, B, C container.Container
+	}
+	lines := make([]string, 17)
+	for i := range lines {
+		lines[i] = strings.Repeat("x", 1<<20)
+	}
+	f := function("big", func(_ context.Context, n int) (big, error) { return big{lines[:n]}, nil })
+	g := function("take", func(context.Context, big) (int, error) { return 0, nil })
+	h := function("boxes", func(context.Context, boxes) (int, error) { return 0, nil })
+	m, _ := pair(t, true, []*Function{f, g, h}, Config{}, Config{})
+	if _, err := call[big, int](t.Context(), m, g, big{lines}, nil); err == nil || !strings.Contains(err.Error(), "Lines has") || !strings.Contains(err.Error(), "of a message") {
+		t.Errorf("%.300v", err)
+	}
+	_, err := call[int, big](t.Context(), m, f, 17, nil)
+	if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeResult || !strings.Contains(fail.Message, "Lines has") {
+		t.Errorf("%.300v", err)
+	}
+	box := container.FromBytes(make([]byte, container.InlineMax))
+	almost := append(lines[:15:15], strings.Repeat("x", 1<<20-1000))
+	if _, err := call[boxes, int](t.Context(), m, h, boxes{almost, box, box, box}, nil); err == nil || !strings.Contains(err.Error(), "with its containers") {
+		t.Errorf("%.300v", err)
+	}
+	if _, err := call[big, int](t.Context(), m, g, big{lines[:15]}, nil); err != nil {
+		t.Error(err)
+	}
+	if m.Err() != nil {
+		t.Error(m.Err())
+	}
+}
+
+// TestOtherDigests: two programs that know different functions, and one in another
+// type.
+func TestOtherDigests(t *testing.T) {
+	mine := []*Function{echo(), function("gone", func(context.Context, int) (int, error) { return 0, nil }), function("twice", func(_ context.Context, n int) (int, error) { return 0, nil })}
+	var reg Registry
+	for _, f := range []*Function{echo(), function("twice", func(_ context.Context, s string) (string, error) { return s + s, nil })} {
+		if err := reg.Add(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, _ := pair(t, false, mine, Config{}, Config{Functions: &reg})
+	if r, err := call[echoArgs, echoReply](t.Context(), m, mine[0], echoArgs{[]byte("x")}, nil); err != nil || string(r.Data) != "x" {
+		t.Error(r, err)
+	}
+	_, err := call[int, int](t.Context(), m, mine[1], 1, nil)
+	if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeUnknown || !strings.Contains(fail.Message, "echo, twice") {
+		t.Error(err)
+	}
+	_, err = call[int, int](t.Context(), m, mine[2], 1, nil)
+	if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeMismatch || !strings.Contains(fail.Message, "func(string) string in the worker") {
+		t.Error(err)
+	}
+	if m.Err() != nil {
+		t.Error(m.Err())
+	}
+}
+
+// TestCallsOnALinkThatEnds: every one of them returns, with Down.
+func TestCallsOnALinkThatEnds(t *testing.T) {
+	both(t, func(t *testing.T, socket bool) {
+		nothingLeft(t)
+		began := make(chan bool)
+		f := function("hang", func(ctx context.Context, _ int) (int, error) { began <- true; <-ctx.Done(); return 0, ctx.Err() })
+		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		errs := make(chan error)
+		for range 10 {
+			go func() {
+				_, err := call[int, int](t.Context(), m, f, 1, nil)
+				errs <- err
+			}()
+			<-began
+		}
+		w.Close()
+		for range 10 {
+			if down, ok := errors.AsType[*Down](<-errs); !ok || !down.MayHaveRun {
+				t.Error(down)
+			}
+		}
+		_, err := call[int, int](t.Context(), m, f, 1, nil)
+		if down, ok := errors.AsType[*Down](err); !ok || down.MayHaveRun {
+			t.Error(err)
+		}
+		if !errors.Is(w.Err(), mux.ErrClosed) {
+			t.Error(w.Err())
+		}
+	})
+}

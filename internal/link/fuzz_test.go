@@ -1,0 +1,195 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/module"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// seeds adds what the vectors hold: payloads, or whole conversations.
+func seeds(f *testing.F, whole bool) {
+	f.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "vectors", "*.hex"))
+	if err != nil || len(files) == 0 {
+		f.Fatal("no vectors", err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		b := unhex(f, string(text))
+		if frame.CheckPreamble(b) == nil {
+			b = b[frame.PreambleSize:]
+		}
+		if whole {
+			f.Add(b)
+			continue
+		}
+		for len(b) > 0 {
+			h, err := frame.Parse(b)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b[frame.HeaderSize:][:h.Length])
+			b = b[frame.HeaderSize+int(h.Length):]
+		}
+	}
+}
+
+// decodes checks a decoder: what it takes, it takes again after it was encoded.
+func decodes[T any](t *testing.T, l *lazy[T], b []byte) {
+	var v, again T
+	err := l.only(b, &v, "it")
+	if v, ok := errors.AsType[*frame.Violation](err); err != nil && (!ok || v.Rule != "message") {
+		t.Fatal(err)
+	}
+	if err != nil {
+		return
+	}
+	b, err = l.bytes(&v)
+	if err == nil {
+		err = l.only(b, &again, "it again")
+	}
+	if err != nil || !reflect.DeepEqual(v, again) {
+		t.Fatalf("%+v, then %+v, %v", v, again, err)
+	}
+}
+
+func FuzzMessages(f *testing.F) {
+	seeds(f, false)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		decodes(t, &helloPlan, b)
+		decodes(t, &recordPlan, b)
+		decodes(t, &callPlan, b)
+		decodes(t, &replyPlan, b)
+		decodes(t, &failurePlan, b)
+		decodes(t, &progressPlan, b)
+		decodes(t, &moduleRequestPlan, b)
+		decodes(t, &moduleReplyPlan, b)
+		decodes(t, &containerRequestPlan, b)
+		decodes(t, &containerReplyPlan, b)
+		decodes(t, &levelPlan, b)
+	})
+}
+
+// FuzzCallHeader compares the quick way with the general one.
+func FuzzCallHeader(f *testing.F) {
+	seeds(f, false)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var quick, general callHeader
+		name, rest, err := quick.parse(b)
+		generalRest, generalErr := callPlan.first(b, &general, "CALL_FUNCTION")
+		if (err == nil) != (generalErr == nil) {
+			t.Fatalf("%x: %v; %v", b, err, generalErr)
+		}
+		if err != nil {
+			return
+		}
+		if string(name) != general.Function || string(rest) != string(generalRest) || quick.Remaining != general.Remaining ||
+			quick.Parent != general.Parent || len(quick.Parts) != len(general.Parts) || len(quick.Grants) != len(general.Grants) {
+			t.Fatalf("%x: %q %+v; %+v", b, name, quick, general)
+		}
+		var reply, generalReply replyHeader
+		rest, err = reply.parse(b)
+		generalRest, generalErr = replyPlan.first(b, &generalReply, "REPLY")
+		if (err == nil) != (generalErr == nil) || err == nil && string(rest) != string(generalRest) {
+			t.Fatalf("%x: %v; %v", b, err, generalErr)
+		}
+	})
+}
+
+// FuzzFailure decodes errors with a registered type.
+func FuzzFailure(f *testing.F) {
+	var errs Errors
+	if err := errs.Register("vector", &errVector{}, "here"); err != nil {
+		f.Fatal(err)
+	}
+	seeds(f, false)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m failure
+		if failurePlan.only(b, &m, "ERROR") != nil {
+			return
+		}
+		fail := errs.decode(&m)
+		if len(fail.Errs) > 2*maxKinds || fail.Error() != m.Text {
+			t.Fatal(fail)
+		}
+		_ = errors.Is(fail, fs.ErrNotExist)
+	})
+}
+
+// FuzzManager is a manager's link that is told anything by its worker, while a call
+// with a result of each kind waits.
+func FuzzManager(f *testing.F) {
+	seeds(f, true)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fn := all(nil)
+		l, r := greeted(t, mux.ManagerSide, []*Function{fn}, Config{
+			Log:     func(Record) {},
+			Modules: func(lang, name string) ([]module.Module, error) { return nil, fs.ErrNotExist },
+			Container: func(string, uint64) (uint64, container.Container, error) {
+				return 1, container.FromBytes([]byte("bytes")), nil
+			},
+		})
+		done := make(chan error, 1)
+		go func() {
+			v, err := call[everything, everything](context.Background(), l, fn, everything{}, &Call{Grants: map[string]*Function{"all": fn}})
+			if err == nil {
+				consume(v)
+			}
+			done <- err
+		}()
+		r.until(frame.Open, frame.CallFunction)
+		r.ignore()
+		r.write(b)
+		r.tr.Close()
+		<-done
+		<-l.Done()
+		l.Close()
+	})
+}
+
+// consume reads and closes what v brings.
+func consume(v everything) {
+	if v.In != nil {
+		io.Copy(io.Discard, v.In)
+	}
+	for v.S != nil {
+		if _, err := v.S.end.Next(); err != nil {
+			break
+		}
+	}
+	if v.C != nil {
+		v.C.Close()
+	}
+	v.F.Close()
+}
+
+// FuzzWorker is a worker's link that is told anything by its manager.
+func FuzzWorker(f *testing.F) {
+	seeds(f, true)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fn := all(func(_ context.Context, a everything) (everything, error) {
+			consume(a)
+			return everything{Data: a.Data}, nil
+		})
+		hello := function("hello", func(_ context.Context, g greet) (greet, error) { return g, nil })
+		l, r := greeted(t, mux.WorkerSide, []*Function{fn, hello}, Config{})
+		r.ignore()
+		r.write(b)
+		r.tr.Close()
+		<-l.Done()
+		l.Close()
+	})
+}
