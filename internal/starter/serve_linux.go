@@ -77,7 +77,6 @@ func (s *server) wait(ctx context.Context, id *uint64) (*Exit, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Pidfd().Close() // the manager has its own by now
 	select {
 	case <-c.Done():
 	case <-ctx.Done():

@@ -120,17 +120,27 @@ type Process struct {
 	pidfd *os.File
 }
 
-// Start starts a process.
+// Start starts a process. It takes a millisecond, and is not interrupted: when ctx ends
+// meanwhile, the process is killed again, or nobody would know of it.
 func (s *Starter) Start(ctx context.Context, c Command) (*Process, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if c.Path == "" {
 		c.Path = "/proc/self/exe"
 	}
-	v, err := s.l.Call(ctx, s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdout, c.Stderr}, nil)
+	v, err := s.l.Call(context.WithoutCancel(ctx), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdout, c.Stderr}, nil)
 	if err != nil {
 		return nil, s.explain(err)
 	}
 	r := v.(*startReply)
-	return &Process{PID: r.PID, s: s, id: r.ID, pidfd: r.Pidfd}, nil
+	p := &Process{PID: r.PID, s: s, id: r.ID, pidfd: r.Pidfd}
+	if err := ctx.Err(); err != nil {
+		p.Signal(syscall.SIGKILL)
+		p.Wait()
+		return nil, err
+	}
+	return p, nil
 }
 
 func (s *Starter) explain(err error) error {
@@ -195,11 +205,18 @@ func (p *Process) Signal(sig syscall.Signal) error {
 
 const signalTimeout = 5 * time.Second
 
+// closeLimit is how long a starter may take to kill its processes and exit: a second more
+// than it gives itself.
+const closeLimit = 6 * time.Second
+
 // Close ends the starter, and with it every process that it started. It returns
-// when nothing is left.
+// when nothing is left. A starter that does not end by itself is killed, and with it
+// the processes themselves, but not what they left behind.
 func (s *Starter) Close() error {
 	s.l.Close()
+	timer := time.AfterFunc(closeLimit, func() { s.proc.Kill() })
 	<-s.ended
+	timer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	s.capture.Close(ctx)
