@@ -91,7 +91,11 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c.ticker.Stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.freeRight()
+	if serving {
+		c.serveNow()
+	} else {
+		c.freeRight()
+	}
 	return c
 }
 

@@ -104,20 +104,40 @@ func (s *State) endLong(st *Stream) {
 }
 
 // Consume gives n bytes of credit back to the peer. A reader that keeps up with
-// a full window is given a larger one.
+// its sender, so that at most a quarter of the window lies unread, is given a larger
+// one.
 func (s *State) Consume(st *Stream, n int64) {
 	st.owed += n
 	if !st.recvOpen || st.owed < st.window/2 {
 		return
 	}
-	if st.owed+st.allowed >= st.window && st.window < MaxWindow && s.grown+st.window <= GrowthBudget {
+	unread := st.window - st.owed - st.allowed - st.partCost
+	if unread <= st.window/4 && st.window < MaxWindow && s.grown+st.window <= GrowthBudget {
 		s.grown += st.window
 		st.owed += st.window
 		st.window *= 2
 	}
+	s.giveBack(st)
+}
+
+// giveBack sends the credit that st's peer is owed.
+func (s *State) giveBack(st *Stream) {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], uint32(st.owed))
 	s.put(frame.Header{Stream: st.ID, Kind: frame.Credit}, b[:], nil)
 	st.allowed += st.owed
 	st.owed = 0
+}
+
+// widen makes room at once for n bytes whose reader takes them as they come, so that
+// their sender does not wait for credit.
+func (s *State) widen(st *Stream, n int64) {
+	more := min(n, MaxWindow) - st.window
+	if more <= 0 || s.grown+more > GrowthBudget || !st.recvOpen || st.reset {
+		return
+	}
+	s.grown += more
+	st.window += more
+	st.owed += more
+	s.giveBack(st)
 }

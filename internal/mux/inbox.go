@@ -106,7 +106,7 @@ func (in *inbox) grow(n int) {
 		return
 	}
 	room := max(int64(len(in.buf)+n), min(in.size, max(firstCollect, 4*int64(len(in.buf)))))
-	in.buf = append(make([]byte, 0, room), in.buf...)
+	in.buf = append(rawBytes(int(room))[:0], in.buf...)
 }
 
 // target is where a DATA frame's payload is to be read to, or nil.
@@ -131,6 +131,7 @@ func (c *Conn) Collect(st *Stream, size int64) (done bool, err error) {
 	defer c.mu.Unlock()
 	in := st.in
 	in.collect, in.size = true, size
+	c.s.widen(st, size)
 	items := in.items
 	in.items = nil
 	for _, it := range items {

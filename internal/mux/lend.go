@@ -34,7 +34,7 @@ func (c *Conn) Lend(f func()) {
 		c.endLoan(mine)
 		if !returned && c.right == held && c.holder == mine { // f has ended this goroutine (runtime.Goexit)
 			c.leader = nil
-			c.freeRight()
+			c.serveNow()
 		}
 		c.mu.Unlock()
 	}()
@@ -86,8 +86,7 @@ func (c *Conn) tick() {
 	case !same, c.idler && !c.idling: // the last idle goroutine is on its way out
 		c.startTick()
 	case c.right == lent || c.serving:
-		c.hold(&c.never)
-		c.spawn(c.serve)
+		c.serveNow()
 		c.flush(false) // replies that waited behind the slow function
 	case !c.idler:
 		c.idler, c.idling = true, true

@@ -23,15 +23,24 @@ type reader struct {
 	body   []byte
 	n      int
 	direct bool // body is where the stream wants its bytes
+
+	// The frame that is expected next, because the last one was such: its payload is
+	// read to a place of its own at once. A Length of 0: none.
+	expected frame.Header
+	spare    []byte // for its payload
 }
 
-// readBuffer is the size of a link's read buffer, in bytes.
-const readBuffer = 64 << 10
+// readBuffer is the size of a link's read buffer, in bytes: 64 KiB are a common size
+// of what is streamed, and should fit with their header.
+const readBuffer = 68 << 10
 
 // read reads once.
 func (r *reader) read(t Transport) error {
 	if r.r == r.w {
 		r.r, r.w = 0, 0
+		if r.expected.Length > 0 && !r.large {
+			return r.readExpected(t)
+		}
 	} else if r.r > 0 {
 		r.r, r.w = 0, copy(r.buf, r.buf[r.r:r.w])
 	}
@@ -40,15 +49,10 @@ func (r *reader) read(t Transport) error {
 		bufs = append(bufs, r.body[r.n:])
 	}
 	bufs = append(bufs, r.buf[r.w:])
-	n, files, err := t.Recv(bufs)
-	r.files = append(r.files, files...)
+	n, err := r.recv(t, bufs)
 	if err != nil {
 		return err
 	}
-	if len(r.files) > MaxPendingFDs {
-		return frame.Violated("fds", "%d file descriptors wait for their frame", len(r.files))
-	}
-	r.batch++
 	if r.large {
 		k := min(n, len(r.body)-r.n)
 		r.n += k
@@ -57,6 +61,60 @@ func (r *reader) read(t Transport) error {
 	r.w += n
 	return nil
 }
+
+// recv is one Recv.
+func (r *reader) recv(t Transport, bufs [][]byte) (int, error) {
+	n, files, err := t.Recv(bufs)
+	r.files = append(r.files, files...)
+	if err != nil {
+		return 0, err
+	}
+	if len(r.files) > MaxPendingFDs {
+		return 0, frame.Violated("fds", "%d file descriptors wait for their frame", len(r.files))
+	}
+	r.batch++
+	return n, nil
+}
+
+// readExpected reads a frame that is likely to be like the last one: its header to the
+// buffer, its payload to a slice of its own, which spares copying it. If it is another
+// frame, what was read is put together in the buffer, which has room for it.
+func (r *reader) readExpected(t Transport) error {
+	if r.spare == nil {
+		r.spare = rawBytes(int(r.expected.Length))
+	}
+	n, err := r.recv(t, append(r.bufs[:0], r.buf[:frame.HeaderSize], r.spare))
+	if err != nil {
+		return err
+	}
+	var h frame.Header
+	if n >= frame.HeaderSize {
+		h, _ = frame.Parse(r.buf)
+	}
+	if h != r.expected {
+		r.w = n
+		copy(r.buf[frame.HeaderSize:], r.spare[:max(0, n-frame.HeaderSize)])
+		r.expected = frame.Header{}
+		return nil
+	}
+	r.large, r.direct = true, false
+	r.header, r.body, r.n = h, r.spare, n-frame.HeaderSize
+	r.spare = nil
+	return nil
+}
+
+// expect notes that a frame like h may be next.
+func (r *reader) expect(h frame.Header) {
+	r.expected = frame.Header{}
+	if h.FDs == 0 && int(h.Length) > expectAbove && int(h.Length) <= readBuffer-frame.HeaderSize {
+		r.expected = h
+	}
+	if len(r.spare) != int(r.expected.Length) {
+		r.spare = nil
+	}
+}
+
+const expectAbove = 16 << 10 // bytes
 
 // handle handles the whole frames that have been read, until the right was taken
 // away. It is called and returns with the lock held.
@@ -119,6 +177,7 @@ func (r *reader) next(s *State) (f whole, ok bool, err error) {
 		}
 		f = whole{r.header, r.body, true, r.direct}
 		r.large, r.body = false, nil
+		r.expect(f.Header)
 		return f, true, nil
 	}
 	if !r.greeted {
@@ -156,7 +215,7 @@ func (r *reader) startLarge(s *State, h frame.Header, have []byte) error {
 		return err
 	}
 	if r.body, r.direct = s.target(h); r.body == nil {
-		r.body = make([]byte, h.Length)
+		r.body = rawBytes(int(h.Length))
 	}
 	r.large, r.header = true, h
 	r.n = copy(r.body, have)
@@ -179,5 +238,5 @@ func (r *reader) take(n int) ([]*os.File, error) {
 
 func (r *reader) drop() {
 	closeFiles(r.files)
-	r.files, r.body, r.buf = nil, nil, nil
+	r.files, r.body, r.buf, r.spare = nil, nil, nil, nil
 }

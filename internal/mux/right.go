@@ -127,7 +127,7 @@ func (c *Conn) hold(w *Waiter) {
 }
 
 // releaseRight passes the right on: to another that waits, back to whom it was
-// taken from, to a new serving goroutine, or to nobody.
+// taken from, or to nobody.
 func (c *Conn) releaseRight() {
 	c.leader = nil
 	c.acts++
@@ -146,34 +146,26 @@ func (c *Conn) releaseRight() {
 	c.freeRight()
 }
 
-// letGo frees the right that a serving goroutine holds, because it has woken
-// somebody who is likely to wait again soon: that one then reads for itself, and
-// no goroutine stands between. If nobody does, the next tick serves again.
-func (c *Conn) letGo() {
-	c.woke = false
-	if c.parked.first != nil || c.err != nil {
-		c.releaseRight()
-	} else {
-		c.leader, c.right = nil, free
-		c.acts++
-		c.startTick()
-	}
-	c.flush(false)
-}
-
-// freeRight is for a right that nobody waits for.
+// freeRight is for a right that nobody waits for now. On a serving Conn too: who has just
+// been woken, or has just ended a wait, is likely to wait again soon, and then reads
+// for itself with no goroutine in between. If nobody does, the next tick serves.
 func (c *Conn) freeRight() {
 	switch {
 	case c.err != nil:
 		c.right = free
 		c.closeIfQuiet()
-	case c.serving || c.broken != nil:
-		c.hold(&c.never)
-		c.spawn(c.serve)
+	case c.broken != nil:
+		c.serveNow()
 	default:
 		c.right = free
 		c.startTick()
 	}
+}
+
+// serveNow gives the right to a new serving goroutine.
+func (c *Conn) serveNow() {
+	c.hold(&c.never)
+	c.spawn(c.serve)
 }
 
 // serve reads as long as it holds the right.
@@ -194,11 +186,8 @@ func (c *Conn) lead(w *Waiter) {
 		if c.holder != mine {
 			return
 		}
-		if w == &c.never && c.woke {
-			c.letGo()
-			return
-		}
-		if w.signaled || w.ended || c.err != nil {
+		if w.signaled || w == &c.never && c.woke || w.ended || c.err != nil {
+			c.woke = false
 			c.releaseRight()
 			c.flush(false) // what others are to get does not wait for the next reader
 			return
@@ -212,13 +201,16 @@ func (c *Conn) lead(w *Waiter) {
 
 // receive reads once, and waits for something to read.
 func (c *Conn) receive(w *Waiter) error {
-	if c.rd.crowd || c.s.Live() > 1 {
+	busy := c.rd.crowd || c.s.Live() > 1
+	if busy {
 		// Let those that were just answered ask again: a blocking Poll would keep
 		// the processor from them (RATIONALE.md).
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
 		c.flush(false)
+	}
+	if busy || c.rd.expected.Length > 0 { // something is likely to be there
 		c.mu.Unlock()
 		err := c.rd.read(c.t)
 		c.mu.Lock()

@@ -28,7 +28,7 @@ const (
 	MaxWindow     = 4 << 20         // bytes: what a window grows to
 	GrowthBudget  = 64 << 20        // bytes: sum over a link of what windows grew by
 	UrgentMessage = 16 << 10        // bytes: longer messages queue as bulk
-	BulkQuantum   = 256 << 10       // bytes: bulk written before urgent frames are looked for again
+	BulkQuantum   = 512 << 10       // bytes: bulk written before urgent frames are looked for again
 	MaxMessage    = 16<<20 + 64<<10 // bytes: the longest message, with its envelope
 	LongMessages  = 4               // messages above the window that may arrive at once
 	MaxPendingFDs = 64              // file descriptors waiting for their frame

@@ -13,7 +13,7 @@ func (c *Conn) Flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.right == free && c.serving && c.err == nil {
-		c.freeRight()
+		c.serveNow()
 	}
 	c.flush(false)
 }
@@ -140,12 +140,13 @@ func (c *Conn) write() (full bool) {
 		}
 		c.mu.Lock()
 		c.batch.Advance(n)
-		if c.batch.Empty() {
+		rest := !c.batch.Empty()
+		if !rest {
 			c.s.Written(&c.batch)
 		}
 		c.progress()
 		switch {
-		case errors.Is(err, ErrAgain):
+		case rest && err == nil, errors.Is(err, ErrAgain):
 			return c.err == nil
 		case err != nil:
 			c.failSend(err)

@@ -61,9 +61,6 @@ func SocketPair() (*Socket, *os.File, error) {
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	for _, fd := range fds {
-		growBuffer(fd)
-	}
 	s, err := NewSocket(fds[0])
 	if err != nil {
 		unix.Close(fds[0])
@@ -71,16 +68,6 @@ func SocketPair() (*Socket, *os.File, error) {
 		return nil, nil, err
 	}
 	return s, os.NewFile(uintptr(fds[1]), "link"), nil
-}
-
-// sendBuffer is the socket's send buffer in bytes, as far as the system allows:
-// a bulk frame should fit.
-const sendBuffer = 512 << 10
-
-func growBuffer(fd int) {
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer) != nil {
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
-	}
 }
 
 func (m *message) set(bufs [][]byte) {
