@@ -25,6 +25,7 @@ type inbox struct {
 type item struct {
 	handle  frame.Handle // 0: data
 	payload []byte
+	whole   []byte // the payload from its beginning, when the memory is the item's own
 	cost    int64
 }
 
@@ -64,7 +65,9 @@ func (c *Conn) inbound(ev *Event, direct bool) (done bool, err error) {
 		}
 	case len(ev.Payload) > 0 || ev.Kind == frame.Message:
 		it := item{handle: ev.Handle, payload: ev.Payload, cost: ev.cost}
-		if !ev.Owned {
+		if ev.Owned {
+			it.whole = ev.Payload
+		} else {
 			it.payload = append([]byte(nil), ev.Payload...)
 		}
 		in.items = append(in.items, it)
@@ -178,6 +181,7 @@ func (c *Conn) Read(ctx context.Context, st *Stream, p []byte) (int, error) {
 	n := copy(p, it.payload)
 	it.payload = it.payload[n:]
 	if len(it.payload) == 0 {
+		c.rd.recycle(it.whole)
 		c.popItem(st)
 	}
 	return n, nil

@@ -28,6 +28,8 @@ type reader struct {
 	// read to a place of its own at once. A Length of 0: none.
 	expected frame.Header
 	spare    []byte // for its payload
+
+	pool [][]byte // payloads that nobody needs any more; under the Conn's lock
 }
 
 // readBuffer is the size of a link's read buffer, in bytes: 64 KiB are a common size
@@ -112,6 +114,37 @@ func (r *reader) expect(h frame.Header) {
 	if len(r.spare) != int(r.expected.Length) {
 		r.spare = nil
 	}
+	if r.spare == nil && r.expected.Length > 0 && len(r.pool) > 0 {
+		r.spare = r.fresh(int(r.expected.Length))
+	}
+}
+
+// poolSize is how many payloads are kept to be used again, each of at most
+// poolBytes: without them, a reader that copies what it reads makes as much garbage as
+// it reads bytes.
+const (
+	poolSize  = 4
+	poolBytes = 512 << 10
+)
+
+// recycle takes a payload back.
+func (r *reader) recycle(b []byte) {
+	if cap(b) >= expectAbove && cap(b) <= poolBytes && len(r.pool) < poolSize && r.buf != nil {
+		r.pool = append(r.pool, b)
+	}
+}
+
+// fresh is n bytes for a payload.
+func (r *reader) fresh(n int) []byte {
+	for i, b := range r.pool {
+		if cap(b) >= n && cap(b) <= 2*n {
+			last := len(r.pool) - 1
+			r.pool[i], r.pool[last] = r.pool[last], nil
+			r.pool = r.pool[:last]
+			return b[:n]
+		}
+	}
+	return rawBytes(n)
 }
 
 const expectAbove = 16 << 10 // bytes
@@ -215,7 +248,7 @@ func (r *reader) startLarge(s *State, h frame.Header, have []byte) error {
 		return err
 	}
 	if r.body, r.direct = s.target(h); r.body == nil {
-		r.body = rawBytes(int(h.Length))
+		r.body = r.fresh(int(h.Length))
 	}
 	r.large, r.header = true, h
 	r.n = copy(r.body, have)
@@ -238,5 +271,5 @@ func (r *reader) take(n int) ([]*os.File, error) {
 
 func (r *reader) drop() {
 	closeFiles(r.files)
-	r.files, r.body, r.buf, r.spare = nil, nil, nil, nil
+	r.files, r.body, r.buf, r.spare, r.pool = nil, nil, nil, nil, nil
 }
