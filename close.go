@@ -6,10 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// Shutdown starts no more workers, lets the calls that run finish, and ends all
-// workers in peace: their last output and log records arrive. When ctx ends
-// first, what still runs is ended as by Close, and ctx's error returned. Like
-// Close it returns when no process, goroutine or file of the manager's is left.
+// Shutdown takes no more calls, lets those that run finish, and ends all workers
+// in peace: their last output and log records arrive. When ctx ends first, the
+// calls are cancelled, what has not returned after the grace is killed, and
+// ctx's error is returned. Like Close it returns when no process, goroutine or
+// file of the manager's is left.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
 	var cut atomic.Bool

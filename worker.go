@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,6 +25,8 @@ type Worker struct {
 	tap     *output.Tap
 	one     chan struct{} // in atomic mode, holds the token of the one call
 	done    chan struct{}
+
+	draining atomic.Bool // it takes no more calls
 
 	mu     sync.Mutex
 	closed bool // by this side
@@ -71,6 +74,9 @@ func (w *Worker) Busy() bool { return w.link.Err() == nil && w.link.Busy() > 0 }
 
 // call is of Callee.
 func (w *Worker) call(ctx context.Context, f *link.Function, args any) (any, error) {
+	if w.draining.Load() {
+		return nil, &callError{f.Name, w.name, "", ErrClosed}
+	}
 	if w.one != nil {
 		select {
 		case w.one <- struct{}{}:
@@ -150,14 +156,22 @@ func (w *Worker) loss(function string, mayHaveRun bool) error {
 var errEnded = errors.New("its process ended")
 
 // shutdown ends the worker when its calls have finished. When ctx ends first,
-// it is Close, and returns ctx's error.
+// it cancels them, gives them the grace to return, and returns ctx's error.
 func (w *Worker) shutdown(ctx context.Context) error {
-	if w.link.Quiet(ctx) != nil && ctx.Err() != nil {
+	w.draining.Store(true)
+	err := w.link.Quiet(ctx)
+	if err == nil || ctx.Err() == nil { // done, or lost
+		w.end(w.link.Shutdown)
+		return nil
+	}
+	w.link.CancelCalls(fmt.Errorf("%w: shutdown: %w", ErrClosed, ctx.Err()))
+	grace, cancel := context.WithTimeout(context.Background(), w.m.grace())
+	defer cancel()
+	if w.link.Quiet(grace) != nil {
 		w.Close()
-		return ctx.Err()
 	}
 	w.end(w.link.Shutdown)
-	return nil
+	return ctx.Err()
 }
 
 // Close ends the worker now, as Manager.Close does for all. It always returns

@@ -273,6 +273,15 @@ func (c *Call) completeLocked(err error) {
 	}
 }
 
+// CancelCalls ends every call of this side's with err, as if its context had ended.
+func (l *Link) CancelCalls(err error) {
+	for _, u := range l.conn.Users() {
+		if c, ok := u.(*Call); ok {
+			c.complete(err)
+		}
+	}
+}
+
 // finish is the call's end in the goroutine of its caller.
 func (c *Call) finish(err error) (any, error) {
 	c.mu.Lock()

@@ -220,10 +220,7 @@ func (l *Link) onOpen(ev mux.Event) error {
 		if len(ev.Payload) > 0 || ev.End || len(ev.Files) > 0 {
 			return frame.Violated("message", "BULK opened with more than nothing")
 		}
-		l.mu.Lock()
-		l.bulk[ev.Stream.ID] = ev.Stream
-		l.mu.Unlock()
-		return nil
+		return l.unnamed(ev.Stream)
 	case frame.GetModule:
 		if manager && l.cfg.Modules != nil {
 			return l.onGetModule(ev)
@@ -234,6 +231,18 @@ func (l *Link) onOpen(ev mux.Event) error {
 		}
 	}
 	return frame.Violated("handle", "%s from this side", ev.Handle)
+}
+
+// unnamed keeps a BULK stream until a message names it. There are no more than the peer may
+// have open: one that has ended counts too, for what it brought is kept.
+func (l *Link) unnamed(st *mux.Stream) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.bulk) >= l.cfg.Streams {
+		return frame.Violated("quota", "more than %d BULK streams that no message names", l.cfg.Streams)
+	}
+	l.bulk[st.ID] = st
+	return nil
 }
 
 // claim takes the BULK stream that a message names.

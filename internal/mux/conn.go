@@ -122,6 +122,19 @@ func (c *Conn) Update(f func(*State)) error {
 	return nil
 }
 
+// Users are the Users of the streams that this side has opened and that are not over.
+func (c *Conn) Users() []any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	users := make([]any, 0, c.s.own)
+	for id, st := range c.s.streams {
+		if c.s.opened(id) {
+			users = append(users, st.User)
+		}
+	}
+	return users
+}
+
 // Live is how many streams of this side are not over.
 func (c *Conn) Live() int {
 	c.mu.Lock()
