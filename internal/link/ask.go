@@ -68,7 +68,7 @@ func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) err
 }
 
 func (l *Link) answer(st *mux.Stream, f func() ([]byte, []*os.File, error)) {
-	b, files, err := f()
+	b, files, err := guarded(f)
 	switch {
 	case err != nil:
 		l.conn.Message(st, frame.Error, l.failure(err), true, nil)
@@ -77,6 +77,12 @@ func (l *Link) answer(st *mux.Stream, f func() ([]byte, []*os.File, error)) {
 	case l.conn.Message(st, frame.Reply, b, true, files) != nil:
 		closeAll(files)
 	}
+}
+
+// guarded is f, whose parts are the program's own and may panic.
+func guarded(f func() ([]byte, []*os.File, error)) (b []byte, files []*os.File, err error) {
+	defer guard(&err)
+	return f()
 }
 
 func (l *Link) onGetContainer(ev mux.Event) error {

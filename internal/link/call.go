@@ -31,7 +31,9 @@ type Call struct {
 	// Grants are the functions that the peer may call back meanwhile.
 	Grants map[string]*Function
 
+	header callHeader
 	lifts  []*lifted
+	waited bool   // send has waited for the answer too
 	opened func() // called when the call has been sent, or will not be; may be nil
 
 	mu      sync.Mutex // the reader against a caller that gives up
@@ -55,7 +57,8 @@ func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, e
 		return nil, err
 	}
 	c.result, c.plan = f.NewReply(), f.Reply
-	h := callHeader{Function: f.Name}
+	h := &c.header
+	h.Function = f.Name
 	if dl, ok := ctx.Deadline(); ok {
 		h.Remaining = max(1, int64(time.Until(dl)))
 	}
@@ -65,11 +68,11 @@ func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, e
 	if in := from(ctx); in != nil && in.l == l {
 		h.Parent = in.st.ID
 	}
-	err := c.send(ctx, f, &h, args)
+	err := c.send(ctx, f, h, args)
 	if c.opened != nil {
 		c.opened()
 	}
-	if err == nil {
+	if err == nil && !c.waited {
 		err = l.conn.Wait(ctx, &c.w)
 	}
 	return c.finish(err)
@@ -122,8 +125,13 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	if len(payload) > mux.UrgentMessage {
 		payload = bytes.Clone(payload) // it may wait for credit
 	}
-	if c.st, err = l.conn.Open(ctx, frame.CallFunction, payload, true, files, c); err != nil {
-		closeAll(files)
+	if len(c.lifts) == 0 && c.opened == nil {
+		c.waited = true
+		err = l.conn.Exchange(ctx, frame.CallFunction, payload, files, c, &c.st, &c.w)
+	} else {
+		c.st, err = l.conn.Open(ctx, frame.CallFunction, payload, true, files, c)
+	}
+	if err != nil && c.st == nil {
 		if l.conn.Err() != nil && ctx.Err() == nil {
 			return &Down{Err: err}
 		}
@@ -132,7 +140,7 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	for _, p := range c.lifts {
 		p.start(ctx)
 	}
-	return nil
+	return err
 }
 
 // on handles what the peer answers.

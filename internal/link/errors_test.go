@@ -52,8 +52,7 @@ func registered(t *testing.T) *Errors {
 func TestErrorsCrossAsThemselves(t *testing.T) {
 	var current error
 	f := function("fail", func(context.Context, int) (int, error) { return 0, current })
-	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
-	m.cfg.Errors, w.cfg.Errors = registered(t), registered(t)
+	m, _ := pair(t, false, []*Function{f}, Config{Errors: registered(t)}, Config{Errors: registered(t)})
 	errs := []error{errSentinel, syscall.ENOSPC, syscall.EACCES}
 	for _, s := range standard {
 		errs = append(errs, s.err)

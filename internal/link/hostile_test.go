@@ -128,8 +128,12 @@ var asManager = []struct {
 	}, "flags"},
 	{"CREDIT of nothing", func(r *raw) { r.frame(frame.Header{Stream: 1, Kind: frame.Credit}, make([]byte, 4)) }, "credit"},
 
-	{"a part that names no stream", func(r *raw) { r.message(1, frame.Reply, replyOf(part{Field: fieldData, Kind: partBytes, Stream: 2, Size: 1})) }, "reply"},
-	{"a part that names the call's stream", func(r *raw) { r.message(1, frame.Reply, replyOf(part{Field: fieldData, Kind: partBytes, Stream: 1, Size: 1})) }, "reply"},
+	{"a part that names no stream", func(r *raw) {
+		r.message(1, frame.Reply, replyOf(part{Field: fieldData, Kind: partBytes, Stream: 2, Size: 1}))
+	}, "reply"},
+	{"a part that names the call's stream", func(r *raw) {
+		r.message(1, frame.Reply, replyOf(part{Field: fieldData, Kind: partBytes, Stream: 1, Size: 1}))
+	}, "reply"},
 	{"two parts that name one stream", func(r *raw) {
 		r.open(2, frame.Bulk, nil)
 		r.message(1, frame.Reply, replyOf(part{Field: fieldData, Kind: partBytes, Stream: 2, Size: 1}, part{Field: fieldIn, Kind: partReader, Stream: 2, Size: -1}))
@@ -311,7 +315,9 @@ var asWorker = []struct {
 	{"a log record", func(r *raw) { r.control(frame.ForwardLog, mustBytes(&recordPlan, Record{Attrs: []Attr{}})) }, "handle"},
 	{"LOG_LEVEL that is no CBOR", func(r *raw) { r.control(frame.LogLevel, []byte{0xff}) }, "message"},
 	{"SHUTDOWN that says more", func(r *raw) { r.control(frame.Shutdown, []byte{0}) }, "message"},
-	{"GET_MODULE", func(r *raw) { r.open(1, frame.GetModule, mustBytes(&moduleRequestPlan, moduleRequest{"starlark", "m"})) }, "handle"},
+	{"GET_MODULE", func(r *raw) {
+		r.open(1, frame.GetModule, mustBytes(&moduleRequestPlan, moduleRequest{"starlark", "m"}))
+	}, "handle"},
 	{"GET_CONTAINER", func(r *raw) {
 		r.open(1, frame.GetContainer, mustBytes(&containerRequestPlan, containerRequest{0, "c", 0}))
 	}, "handle"},

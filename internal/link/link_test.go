@@ -73,7 +73,9 @@ func pair(t testing.TB, socket bool, fns []*Function, manager, worker Config) (*
 	manager.Side, worker.Side = mux.ManagerSide, mux.WorkerSide
 	worker.Serving = true
 	for _, c := range []*Config{&manager, &worker} {
-		c.Errors = &Errors{}
+		if c.Errors == nil {
+			c.Errors = &Errors{}
+		}
 		if c.Functions == nil {
 			c.Functions = &reg
 		}

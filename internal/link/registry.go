@@ -26,7 +26,8 @@ type Function struct {
 
 	// slow counts down the calls that run in goroutines of their own, because
 	// one before them took long in the reader.
-	slow atomic.Int32
+	slow  atomic.Int32
+	calls atomic.Uint32 // how many have run
 }
 
 // Signature is the function's type as text.

@@ -339,18 +339,25 @@ func (l *Link) lone() bool {
 
 // run runs the function and answers, also for one that ends its goroutine.
 func (in *Incoming) run() {
-	began := time.Now()
+	var began time.Time
+	if in.fn.calls.Add(1)%timedCalls == 1 {
+		began = time.Now()
+	}
 	var reply any
 	err := errGoexit
-	defer func() { in.answered(reply, err, time.Since(began)) }()
+	defer func() { in.answered(reply, err, began) }()
 	reply, err = in.invoke()
 }
 
 // errGoexit is the answer of a function that ended its goroutine.
 var errGoexit error = &Failure{Code: CodePanicked, Message: "the function ended its goroutine (runtime.Goexit)"}
 
-func (in *Incoming) answered(reply any, err error, took time.Duration) {
-	if !in.fn.Async && took > SlowFunction {
+// timedCalls is of how many calls one is timed: two looks at the clock are a tenth of
+// a small call's time.
+const timedCalls = 8
+
+func (in *Incoming) answered(reply any, err error, began time.Time) {
+	if !began.IsZero() && !in.fn.Async && time.Since(began) > SlowFunction {
 		in.fn.slow.Store(slowCalls)
 		defer in.l.conn.Flush()
 	}

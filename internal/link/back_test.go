@@ -1,0 +1,91 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// TestBackAgainstTheResult: what a function left behind calls back while the result
+// leaves. That is refused, or comes before it; it never breaks a rule.
+func TestBackAgainstTheResult(t *testing.T) {
+	both(t, func(t *testing.T, socket bool) {
+		nothingLeft(t)
+		var behind sync.WaitGroup
+		ask := function("ask", func(context.Context, int) (int, error) { return 1, nil })
+		f := function("leave", func(ctx context.Context, n int) (int, error) {
+			behind.Go(func() {
+				time.Sleep(time.Duration(n) * time.Microsecond) // around the result, not after it
+				n := 0
+				From(ctx).Back(ctx, ask, &n)
+			})
+			return 0, nil
+		})
+		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		for i := range 500 {
+			if _, err := call[int, int](t.Context(), m, f, i%100, &Call{Grants: map[string]*Function{"ask": ask}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		behind.Wait()
+		rest(t, m, w)
+		if m.Err() != nil || w.Err() != nil {
+			t.Error(m.Err(), w.Err())
+		}
+	})
+}
+
+// TestBackAfterTheCall is refused by the worker's own side.
+func TestBackAfterTheCall(t *testing.T) {
+	ask := function("ask", func(context.Context, int) (int, error) { return 1, nil })
+	left := make(chan context.Context, 1)
+	f := function("leave", func(ctx context.Context, n int) (int, error) { left <- ctx; return 0, nil })
+	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+	if _, err := call[int, int](t.Context(), m, f, 1, &Call{Grants: map[string]*Function{"ask": ask}}); err != nil {
+		t.Fatal(err)
+	}
+	rest(t, m, w)
+	n := 1
+	ctx := <-left
+	_, err := From(ctx).Back(t.Context(), ask, &n)
+	if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeRefused || !strings.Contains(fail.Message, "is over") {
+		t.Error(err)
+	}
+	From(ctx).Progress(1, 2, "late") // nothing
+	if m.Err() != nil {
+		t.Error(m.Err())
+	}
+}
+
+// TestBackForAGivenUpCall: the worker may not know yet. It is refused.
+func TestBackForAGivenUpCall(t *testing.T) {
+	nothingLeft(t)
+	ran := make(chan bool, 1)
+	ask := function("ask", func(context.Context, everything) (everything, error) { ran <- true; return everything{}, nil })
+	f := all(nil)
+	l, r := greeted(t, mux.ManagerSide, []*Function{f}, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := call[everything, everything](ctx, l, f, everything{}, &Call{Grants: map[string]*Function{"ask": ask}})
+		done <- err
+	}()
+	r.until(frame.Open, frame.CallFunction)
+	cancel()
+	<-done
+	r.open(2, frame.CallFunction, callOf("ask", 1))
+	_, payload := r.until(frame.Message, frame.Error)
+	var m failure
+	if err := failurePlan.only(payload, &m, "ERROR"); err != nil || m.Code != CodeRefused || !strings.Contains(m.Text, "given the call up") {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if len(ran) > 0 || l.Err() != nil {
+		t.Error("it ran, or the link ended:", l.Err())
+	}
+}
