@@ -7,30 +7,27 @@ import (
 
 // precheck refuses what must not reach the encoder: bytes that alone are more
 // than a message, and values that are endless or nearly so.
-func (p *Plan) precheck(v reflect.Value) error {
+func (p *Plan) precheck(ptr, value any) error {
 	for i := range p.crossings {
 		c := &p.crossings[i]
 		if c.Kind != Bytes {
 			continue
 		}
-		f := v
-		if c.Index >= 0 {
-			f = v.Field(p.derivedIndex(v.Type(), c.Index))
+		n := 0
+		if c.IsString() {
+			n = len(*c.StringOf(ptr))
+		} else {
+			n = len(*c.BytesOf(ptr))
 		}
-		if f.Len() > MaxMessage {
-			return fmt.Errorf("%w", tooLong(p.crossingStep(c), f.Len()))
+		if n > MaxMessage {
+			return fmt.Errorf("%w", tooLong(p.crossingStep(c), n))
 		}
 	}
 	if !p.top.loops {
 		return nil
 	}
 	w := valueWalk{left: MaxMessage}
-	return w.value(p.top, v, 0)
-}
-
-// derivedIndex is where a field of the plan's type is in a derived one.
-func (p *Plan) derivedIndex(derived reflect.Type, index int) int {
-	return index + derived.NumField() - p.top.typ.NumField()
+	return w.value(p.top, reflect.ValueOf(value).Elem(), 0)
 }
 
 func (p *Plan) crossingStep(c *Crossing) string {

@@ -155,7 +155,9 @@ func (r *reader) handle(c *Conn, mine uint64) error {
 	for count := 0; c.holder == mine && c.err == nil; count++ {
 		f, ok, err := r.next(c.s)
 		if err != nil || !ok {
-			r.crowd = count > 1
+			if count > 0 {
+				r.crowd = count > 1
+			}
 			return err
 		}
 		ev, ok, err := r.receive(c, f)

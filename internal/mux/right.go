@@ -192,14 +192,13 @@ func (c *Conn) lead(w *Waiter) {
 			c.flush(false) // what others are to get does not wait for the next reader
 			return
 		}
-		c.flush(false)
 		if err := c.receive(w); err != nil {
 			c.fail(err)
 		}
 	}
 }
 
-// receive reads once, and waits for something to read.
+// receive writes what is queued, waits for something to read, and reads once.
 func (c *Conn) receive(w *Waiter) error {
 	busy := c.rd.crowd || c.s.Live() > 1
 	if busy {
@@ -208,8 +207,8 @@ func (c *Conn) receive(w *Waiter) error {
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
-		c.flush(false)
 	}
+	c.flush(false)
 	if busy || c.rd.expected.Length > 0 { // something is likely to be there
 		c.mu.Unlock()
 		err := c.rd.read(c.t)

@@ -29,6 +29,27 @@ func (c *Conn) Open(ctx context.Context, handle frame.Handle, payload []byte, en
 	return nil, err
 }
 
+// Exchange opens a stream with its one message, ends this side's direction, and waits for w, which
+// the Handler signals. It is Open and Wait, but takes the lock once. *st is set before
+// anything can come for the stream.
+func (c *Conn) Exchange(ctx context.Context, handle frame.Handle, payload []byte, files []*os.File, user any, st **Stream, w *Waiter) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.awaitSlot(ctx)
+	if err == nil {
+		if *st, err = c.s.Open(handle, payload, true, files); err == nil {
+			(*st).User = user
+			if c.right == held { // else this goroutine reads, and writes before that
+				c.flush(true)
+			}
+			return c.wait(ctx, w)
+		}
+		c.fail(err)
+	}
+	closeFiles(files)
+	return err
+}
+
 // awaitSlot waits until a stream may be opened.
 func (c *Conn) awaitSlot(ctx context.Context) error {
 	for c.err == nil && c.s.own >= c.s.ownMax {
