@@ -25,8 +25,10 @@ func shareTable() table {
 		note: "Memory is what the processes' RSS grew by, for each container. With -quick there are 10,000. " +
 			"Opening is done in the worker, for 1,000 of them, and reads their bytes.",
 		metrics: []metric{
-			{"share", "µs each"}, {"open", "µs each"},
-			{"manager", "bytes each"}, {"worker", "bytes each"},
+			{"share", "µs each"},
+			{"open", "µs each"},
+			{"manager", "bytes each"},
+			{"worker", "bytes each"},
 		},
 		modes:   []mode{free},
 		probes:  append([]probe{{name: "memfd", run: probeMemfds}}, outworkProbes("share")...),

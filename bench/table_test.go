@@ -25,8 +25,10 @@ func TestVerdict(t *testing.T) {
 		{goal{row: "outwork", column: "pinned p50", of: "floor", atLeast: 1.1}, "pinned p50 ≥ 1.10×: 1.20×, met"},
 		{goal{row: "outwork", column: "pinned p50", of: "floor", atLeast: 2}, "pinned p50 ≥ 2.00×: 1.20×, **missed**"},
 		{goal{row: "outwork", column: "pinned p50", of: "nobody", atMost: 1}, "pinned p50 ≤ 1.00×: not measured"},
-		{goal{row: "floor", column: "pinned p50", of: "outwork", ofColumn: "pinned again", atMost: 30},
-			"floor: pinned p50 ≤ 30.0× pinned again: 22.0×, met"},
+		{
+			goal{row: "floor", column: "pinned p50", of: "outwork", ofColumn: "pinned again", atMost: 30},
+			"floor: pinned p50 ≤ 30.0× pinned again: 22.0×, met",
+		},
 	} {
 		if got := c.goal.verdict("outwork", exampleResults()); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

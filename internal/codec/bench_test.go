@@ -31,6 +31,7 @@ func benchmark[T any](b *testing.B, in T) {
 
 // Each is one encoding and one decoding.
 func BenchmarkThreeFields(b *testing.B) { benchmark(b, helloArgs{"World", 42, 1.5}) }
+
 func BenchmarkName64(b *testing.B) {
 	benchmark(b, struct{ Name string }{strings.Repeat("x", 64)})
 }

@@ -13,9 +13,16 @@ import (
 func TestValueRoundTrip(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(-5), 100)
 	for _, v := range []struct{ in, out any }{
-		{nil, nil}, {true, true}, {1, int64(1)}, {int64(-7), int64(-7)}, {1.5, 1.5},
+		{nil, nil},
+		{true, true},
+		{1, int64(1)},
+		{int64(-7), int64(-7)},
+		{1.5, 1.5},
 		{uint64(math.MaxUint64), new(big.Int).SetUint64(math.MaxUint64)},
-		{huge, huge}, {big.NewInt(3), int64(3)}, {"é", "é"}, {[]byte{0xff}, []byte{0xff}},
+		{huge, huge},
+		{big.NewInt(3), int64(3)},
+		{"é", "é"},
+		{[]byte{0xff}, []byte{0xff}},
 		{[]any{1, "a", nil}, []any{int64(1), "a", nil}},
 		{map[string]any{"a": []any{}}, map[any]any{"a": []any{}}},
 		{map[any]any{true: 1, int64(2): "x", 2.5: nil}, map[any]any{true: int64(1), int64(2): "x", 2.5: nil}},

@@ -6,6 +6,6 @@ package inmemory
 import "context"
 
 // Start starts a worker of manager, an *outwork.Manager, in this process, and
-// returns it as an *outwork.Worker; target is an outwork.Target. Package outwork
-// sets it when it is initialized, and nobody later.
+// returns it as an *outwork.Worker; target is an outwork.Target. Package
+// outwork sets it when it is initialized, and nobody later.
 var Start func(ctx context.Context, manager, target any) (any, error)

@@ -3,10 +3,9 @@ package link
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
@@ -17,23 +16,29 @@ import (
 func TestBackAgainstTheResult(t *testing.T) {
 	both(t, func(t *testing.T, socket bool) {
 		nothingLeft(t)
-		var behind sync.WaitGroup
+		const calls = 500
+		behind := make(chan bool, calls)
 		ask := function("ask", func(context.Context, int) (int, error) { return 1, nil })
 		f := function("leave", func(ctx context.Context, n int) (int, error) {
-			behind.Go(func() {
-				time.Sleep(time.Duration(n) * time.Microsecond) // around the result, not after it
+			go func() {
+				for range n * 100 { // around the result, not after it
+					runtime.Gosched()
+				}
 				n := 0
 				From(ctx).Back(ctx, ask, &n)
-			})
+				behind <- true
+			}()
 			return 0, nil
 		})
 		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
-		for i := range 500 {
-			if _, err := call[int, int](t.Context(), m, f, i%100, &Call{Grants: map[string]*Function{"ask": ask}}); err != nil {
+		for i := range calls {
+			if _, err := call[int, int](t.Context(), m, f, i%10, &Call{Grants: map[string]*Function{"ask": ask}}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		behind.Wait()
+		for range calls {
+			<-behind
+		}
 		rest(t, m, w)
 		if m.Err() != nil || w.Err() != nil {
 			t.Error(m.Err(), w.Err())

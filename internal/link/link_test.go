@@ -88,8 +88,10 @@ func pair(t testing.TB, socket bool, fns []*Function, manager, worker Config) (*
 	return m, w
 }
 
-type echoArgs struct{ Data []byte }
-type echoReply struct{ Data []byte }
+type (
+	echoArgs  struct{ Data []byte }
+	echoReply struct{ Data []byte }
+)
 
 var echo = func() *Function {
 	return function("echo", func(_ context.Context, a echoArgs) (echoReply, error) { return echoReply(a), nil })

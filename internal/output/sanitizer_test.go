@@ -88,8 +88,13 @@ func TestSanitizerBoundsSequences(t *testing.T) {
 func TestSanitizerHoldsOnlyTheUnfinished(t *testing.T) {
 	var s Sanitizer
 	for _, step := range []struct{ in, want string }{
-		{"a\xe4", "a"}, {"\xb8", ""}, {"\x96b", "世b"},
-		{"\x1b", ""}, {"[3", ""}, {"1m", "\x1b[31m"}, {"x\n", "x\n"},
+		{"a\xe4", "a"},
+		{"\xb8", ""},
+		{"\x96b", "世b"},
+		{"\x1b", ""},
+		{"[3", ""},
+		{"1m", "\x1b[31m"},
+		{"x\n", "x\n"},
 	} {
 		if got := string(s.Append(nil, []byte(step.in))); got != step.want {
 			t.Errorf("after %q: %q, want %q", step.in, got, step.want)

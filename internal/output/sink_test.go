@@ -37,8 +37,13 @@ func TestStreamDeliversFinishedLines(t *testing.T) {
 		fd       int
 		in, want string
 	}{
-		{1, "a", ""}, {1, "b\n", "ab\n"}, {1, "c\nd\ne", "c\nd\n"}, {1, "f", ""}, {1, "\n\n", "ef\n\n"},
-		{1, "\xff\x00\x1b]0;x\a\n", "\xff\x00\x1b]0;x\a\n"}, {2, "other", ""},
+		{1, "a", ""},
+		{1, "b\n", "ab\n"},
+		{1, "c\nd\ne", "c\nd\n"},
+		{1, "f", ""},
+		{1, "\n\n", "ef\n\n"},
+		{1, "\xff\x00\x1b]0;x\a\n", "\xff\x00\x1b]0;x\a\n"},
+		{2, "other", ""},
 	} {
 		tap.Write(step.fd, []byte(step.in))
 		if got := out.take(); got != step.want {

@@ -17,13 +17,20 @@ type intKind struct {
 }
 
 var intKinds = []intKind{
-	{"u8", 1, false, false}, {"i8", 1, true, false},
-	{"u16le", 2, false, false}, {"i16le", 2, true, false},
-	{"u16be", 2, false, true}, {"i16be", 2, true, true},
-	{"u32le", 4, false, false}, {"i32le", 4, true, false},
-	{"u32be", 4, false, true}, {"i32be", 4, true, true},
-	{"u64le", 8, false, false}, {"i64le", 8, true, false},
-	{"u64be", 8, false, true}, {"i64be", 8, true, true},
+	{"u8", 1, false, false},
+	{"i8", 1, true, false},
+	{"u16le", 2, false, false},
+	{"i16le", 2, true, false},
+	{"u16be", 2, false, true},
+	{"i16be", 2, true, true},
+	{"u32le", 4, false, false},
+	{"i32le", 4, true, false},
+	{"u32be", 4, false, true},
+	{"i32be", 4, true, true},
+	{"u64le", 8, false, false},
+	{"i64le", 8, true, false},
+	{"u64be", 8, false, true},
+	{"i64be", 8, true, true},
 }
 
 func (k intKind) method() method {
