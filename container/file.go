@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,13 +24,8 @@ const (
 	fileWindow = 256 << 10
 )
 
-var (
-	// files bounds the open files that can be opened again.
-	files = &cache[*os.File]{limit: MaxIdleFiles}
-
-	// keptFiles are those that cannot.
-	keptFiles = &cache[*os.File]{limit: math.MaxInt}
-)
+// files bounds the open files that can be opened again.
+var files = &cache[*os.File]{limit: MaxIdleFiles}
 
 // file is a file that is read with pread.
 type file struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 )
@@ -53,3 +54,6 @@ func openFile(h Handle, _ OpenOptions) (Container, error) {
 	src.files.release()
 	return newView(share(src), 0, h.Size), nil
 }
+
+// keptFiles are those that cannot be opened again.
+var keptFiles = &cache[*os.File]{limit: math.MaxInt}

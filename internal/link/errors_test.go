@@ -126,7 +126,7 @@ func TestFunctionsThatMisbehave(t *testing.T) {
 		"panic":                  {func() (result, error) { panic("boo") }, CodePanicked, "panic: boo"},
 		"panic of an error":      {func() (result, error) { panic(errSentinel) }, CodePanicked, "panic: sentinel"},
 		"panic of nil":           {func() (result, error) { panic(nil) }, CodePanicked, "nil"},
-		"nil map":                {func() (result, error) { var m map[int]int; m[1] = 1; return result{}, nil }, CodePanicked, "nil map"},
+		"nil map":                {func() (result, error) { m := map[bool]map[int]int{}; m[true][1] = 1; return result{}, nil }, CodePanicked, "nil map"},
 		"Goexit":                 {func() (result, error) { runtime.Goexit(); return result{}, nil }, CodePanicked, "Goexit"},
 		"a nil error of a type":  {func() (result, error) { var b *brittle; return result{}, b }, CodeReturned, "*link.brittle"},
 		"text that is no UTF-8":  {func() (result, error) { return result{Name: "\xff"}, nil }, CodeResult, "result.Name"},

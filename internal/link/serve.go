@@ -25,7 +25,6 @@ type Incoming struct {
 	args   any
 	grants []string
 	land   *landings
-	parent *Incoming
 
 	deadline time.Time // zero: none
 
