@@ -78,16 +78,6 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// rest waits until nothing runs or is open on either side.
-func rest(t testing.TB, m, w *Link) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := errors.Join(m.Quiet(ctx), w.Quiet(ctx), m.Idle(ctx), w.Idle(ctx)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestNobodyReads: what is not read any more ends its producer, and the call with it.
 func TestNobodyReads(t *testing.T) {
 	for name, leave := range map[string]func(r everything, cancel func()){
