@@ -97,6 +97,16 @@ var echo = func() *Function {
 	return function("echo", func(_ context.Context, a echoArgs) (echoReply, error) { return echoReply(a), nil })
 }
 
+// rest waits until nothing runs or is open on either side.
+func rest(t testing.TB, m, w *Link) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := errors.Join(m.Quiet(ctx), w.Quiet(ctx), m.Idle(ctx), w.Idle(ctx)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func both(t *testing.T, f func(t *testing.T, socket bool)) {
 	for _, socket := range []bool{false, true} {
 		t.Run(map[bool]string{false: "memory", true: "socket"}[socket], func(t *testing.T) { f(t, socket) })
