@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,7 +88,7 @@ func (l *Link) check(f *Function) error {
 	theirs, ok := l.hello.Functions[f.Name]
 	switch {
 	case !ok:
-		return &Failure{Code: CodeUnknown, Message: unknown(f.Name, keys(l.hello.Functions))}
+		return &Failure{Code: CodeUnknown, Message: unknown(f.Name, slices.Sorted(maps.Keys(l.hello.Functions)))}
 	case theirs != f.Signature():
 		return &Failure{Code: CodeMismatch, Message: fmt.Sprintf("function %q is %s here, and %s in the worker", f.Name, f.Signature(), theirs)}
 	}
