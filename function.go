@@ -26,7 +26,10 @@ type Function[A, R any] struct{ f *link.Function }
 // caller gives up, at the caller's deadline, and when the manager is gone.
 // Containers, files and readers in its arguments are valid until it returns, or
 // until what its result streams has been sent; a file in the arguments is fn's
-// to close. A panic in fn becomes a [RemoteError] with its stack.
+// to close. A reader in the result that is an io.Closer, and a file, is closed
+// when it has been sent or nobody wants it any more, so its Read must allow a
+// Close at the same time; a container is not closed. A panic in fn becomes a
+// [RemoteError] with its stack.
 func Func[A, R any](name string, fn func(context.Context, A) (R, error)) *Function[A, R] {
 	if fn == nil {
 		panic("outwork.Func: " + name + ": the function is nil")
@@ -89,7 +92,9 @@ type Callee interface {
 // Call runs the function at to and waits for its result. The error is a
 // [*RemoteError], [*LostError] or [*ProtocolError], matches ctx's error, or
 // tells why the call could not be sent. What the result streams (io.Reader,
-// Stream) is read until its end, or closed, or ends with ctx.
+// Stream) is read until its end, or closed, or ends with ctx. Readers and streams
+// in a stay the caller's: they are read by a goroutine that ends when nobody
+// wants more, and one Read of theirs may still be under way when Call returns.
 func (f *Function[A, R]) Call(ctx context.Context, to Callee, a A) (R, error) {
 	v, err := to.call(ctx, f.f, &a)
 	if err != nil {
