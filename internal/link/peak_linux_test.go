@@ -12,6 +12,8 @@ import (
 // that it returns is called.
 func peak(t *testing.T, limit int64) func() {
 	t.Helper()
+	t.Cleanup(func() { debug.SetGCPercent(100) })
+	debug.SetGCPercent(10) // garbage that only waits to be collected is not held
 	debug.FreeOSMemory()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		t.Fatal(err)

@@ -102,13 +102,18 @@ func (c *Conn) collect(st *Stream, ev *Event, direct bool) error {
 // send, before any of it has come.
 const firstCollect = 1 << 20
 
+// growthFactor is how many times what has come may be set aside. Each step copies
+// what has come, so few steps are better; what is set aside and not written to yet takes
+// address space, not memory.
+const growthFactor = 16
+
 // grow makes room for n bytes more: for all that the peer announced, but never
-// for more than four times what has come, so that an announcement costs nothing.
+// for more than growthFactor times what has come, so that an announcement costs nothing.
 func (in *inbox) grow(n int) {
 	if cap(in.buf)-len(in.buf) >= n {
 		return
 	}
-	room := max(int64(len(in.buf)+n), min(in.size, max(firstCollect, 4*int64(len(in.buf)))))
+	room := max(int64(len(in.buf)+n), min(in.size, max(firstCollect, growthFactor*int64(len(in.buf)))))
 	in.buf = append(rawBytes(int(room))[:0], in.buf...)
 }
 
