@@ -12,6 +12,7 @@ import (
 	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/transport"
 )
 
 // lifted is a value that this side sends beside a message.
@@ -106,7 +107,7 @@ func (up *lifted) takeFile(c *codec.Crossing, value any) (*part, *os.File, error
 	if f == nil {
 		return nil, nil, nil
 	}
-	file, err := dup(f)
+	file, err := transport.Dup(f)
 	if up.of != nil {
 		f.Close()
 	}

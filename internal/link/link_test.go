@@ -55,7 +55,7 @@ func pair(t testing.TB, socket bool, fns []*Function, manager, worker Config) (*
 		if err != nil {
 			t.Fatal(err)
 		}
-		fd, err := dup(f)
+		fd, err := transport.Dup(f)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dup is another descriptor of what f is.
-func dup(f *os.File) (*os.File, error) {
+// Dup is another descriptor of what f is: the caller may close f at any time, and closes
+// the new one.
+func Dup(f *os.File) (*os.File, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return nil, err

@@ -197,7 +197,7 @@ func (p *pipe) shut(reader bool) {
 // dupFiles duplicates files, all or none.
 func dupFiles(files []*os.File) (dups []*os.File, err error) {
 	for _, f := range files {
-		d, err := dup(f)
+		d, err := Dup(f)
 		if err != nil {
 			closeFiles(dups)
 			return nil, err
