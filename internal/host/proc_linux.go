@@ -105,8 +105,9 @@ func (p procfs) stat(pid int) (procStat, error) {
 // parseStat reads "PID (COMM) STATE PPID …". COMM is the process's own choice and
 // may hold spaces and parentheses; nothing behind it can hold a parenthesis.
 func parseStat(line []byte) (procStat, error) {
-	fields := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:])
-	if len(fields) < 3 || len(fields[0]) != 1 {
+	name := bytes.LastIndexByte(line, ')') // the command's name may have any bytes
+	fields := bytes.Fields(line[name+1:])
+	if name < 0 || len(fields) < 3 || len(fields[0]) != 1 || fields[0][0] < 'A' || fields[0][0] > 'z' {
 		return procStat{}, errNotStat
 	}
 	ppid, err := strconv.Atoi(string(fields[1]))
