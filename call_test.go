@@ -48,6 +48,8 @@ var fails = outwork.Func("test.fails", func(_ context.Context, how string) (stru
 		return struct{}{}, fmt.Errorf("pay: %w", errBroke)
 	case "typed":
 		return struct{}{}, fmt.Errorf("look: %w", &lineError{"a.txt", 7})
+	case "terminal":
+		return struct{}{}, errors.New("\x1b]0;title\x07\x1b[31mred")
 	case "panic":
 		panic("no such luck")
 	case "goexit":
@@ -162,6 +164,9 @@ func TestErrorsCross(t *testing.T) {
 			}
 			return e
 		}
+		if e := call(t, "terminal"); !strings.HasPrefix(e.Message, "\x1b]") || !strings.HasSuffix(e.Error(), `: \x1b]0;title\x07`+"\x1b[31mred") {
+			t.Errorf("an error that would drive the terminal: %q", e.Error())
+		}
 		if e := call(t, "plain"); e.Message != "it is broken" || e.Panicked || e.Error() != `test.fails on worker "`+w.Name()+`": it is broken` {
 			t.Errorf("plain: %q", e)
 		}
@@ -215,6 +220,9 @@ func TestGrants(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), `was not granted "test.double"`) || !strings.Contains(err.Error(), "test.hello") ||
 			!strings.Contains(err.Error(), "test.double on the manager: ") {
 			t.Errorf("not granted: %v", err)
+		}
+		if _, err := grantee.Call(within(t), w, 5); err == nil || !strings.HasSuffix(err.Error(), "; its grants: none") {
+			t.Errorf("nothing granted: %v", err)
 		}
 	})
 	if _, err := double.Call(t.Context(), outwork.Back(t.Context()), 1); err == nil {

@@ -38,7 +38,7 @@ var ErrClosed = errors.New("closed by its manager")
 type RemoteError struct {
 	Worker, Host string // where; "" are the manager, called by Back, and this machine
 	Function     string
-	Message      string // the text of the function's error
+	Message      string // the text of the function's error, as it is
 	Stack        string // of a panic; of a script, its traceback
 	Panicked     bool
 	Refused      bool // it did not run: no such function, or other types
@@ -46,8 +46,10 @@ type RemoteError struct {
 	errs []error
 }
 
+// Error is fit for a terminal: control sequences in the message are escaped,
+// but for colours and the like.
 func (e *RemoteError) Error() string {
-	return fmt.Sprintf("%s on %s: %s", e.Function, place(e.Worker, e.Host), e.Message)
+	return fmt.Sprintf("%s on %s: %s", e.Function, place(e.Worker, e.Host), output.Sanitize([]byte(e.Message)))
 }
 
 // Unwrap lets errors.Is and errors.As find the registered errors that the
@@ -139,7 +141,7 @@ func (e *ProtocolError) Error() string {
 	if e.Function != "" {
 		what = e.Function + ": "
 	}
-	return fmt.Sprintf("%s%s broke the protocol and was killed: rule %s: %s", what, place(e.Worker, e.Host), e.Rule, e.Detail)
+	return fmt.Sprintf("%s%s broke the protocol and was killed: rule %s: %s", what, place(e.Worker, e.Host), e.Rule, output.Sanitize([]byte(e.Detail)))
 }
 
 // place is a worker in an error's text.

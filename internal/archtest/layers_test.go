@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	},
 	"internal/boot": {"internal/host", "internal/link", "internal/mux", "internal/frame", "internal/transport", "internal/codec"},
 	"internal/link": {
-		"container", "internal/module",
+		"container", "internal/module", "internal/output",
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
 	"internal/record":    {"internal/frame"},

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/outwork-go/outwork/internal/codec"
+	"github.com/outwork-go/outwork/internal/output"
 )
 
 // Failure is the answer of a function that did not return a result: it ran, or was
@@ -26,7 +27,8 @@ type Failure struct {
 	Errs    []error // the registered errors that it is
 }
 
-func (f *Failure) Error() string { return f.Message }
+// Error is fit for a terminal, as streams show it to their readers.
+func (f *Failure) Error() string { return string(output.Sanitize([]byte(f.Message))) }
 
 // Unwrap lets errors.Is and errors.As find the registered errors.
 func (f *Failure) Unwrap() []error { return f.Errs }

@@ -117,7 +117,7 @@ const maxListed = 20
 // listed is names as a phrase.
 func listed(what string, names []string) string {
 	if len(names) == 0 {
-		return "there are no " + what
+		return what + ": none"
 	}
 	more := ""
 	if len(names) > maxListed {
