@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/link"
@@ -19,7 +20,7 @@ type share struct {
 
 // Share lets all workers of the manager, running and future ones, get c under
 // name ([Shared]). c must stay open while it is shared; it is not closed. It
-// fails when the name is taken, empty or longer than 1,024 bytes.
+// fails when the name is taken, empty, longer than 1,024 bytes or not UTF-8.
 func (m *Manager) Share(name string, c container.Container) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -54,6 +55,8 @@ func (m *Manager) share(shares *map[string]*share, name string, c container.Cont
 		return fmt.Errorf("share %q: no container", name)
 	case name == "" || len(name) > link.MaxName:
 		return fmt.Errorf("share %q: a name has 1 to %d bytes", name, link.MaxName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("share %q: the name is not UTF-8", name)
 	case (*shares)[name] != nil:
 		return fmt.Errorf("share %q: the name is taken: %w", name, fs.ErrExist)
 	}

@@ -130,9 +130,9 @@ func TestShareNames(t *testing.T) {
 		}
 		share(t, m, "a", container.FromBytes([]byte("second")))
 		see("a", "second")
-		for _, name := range []string{"", strings.Repeat("n", 1025)} {
+		for _, name := range []string{"", strings.Repeat("n", 1025), "\xff"} {
 			if err := m.Share(name, container.FromBytes(nil)); err == nil {
-				t.Errorf("a name of %d bytes is taken", len(name))
+				t.Errorf("%.9q, a name of %d bytes, is taken", name, len(name))
 			}
 		}
 		if err := m.Share("nil", nil); err == nil {
