@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -137,6 +138,10 @@ func (v Value) MarshalJSON() ([]byte, error) {
 
 func jsonable(x any) (any, error) {
 	switch x := x.(type) {
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil, fmt.Errorf("JSON has no %v", x)
+		}
 	case []any:
 		out := make([]any, len(x))
 		for i, e := range x {

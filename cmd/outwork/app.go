@@ -103,7 +103,10 @@ func (a *app) printJSON(v any) error {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return err
+		if e, ok := errors.AsType[*json.MarshalerError](err); ok {
+			err = e.Err
+		}
+		return fmt.Errorf("print the result: %w", err)
 	}
 	line := b.Bytes()
 	if isTerminal(a.stdout) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	"github.com/outwork-go/outwork"
 )
@@ -68,6 +69,9 @@ func (a *app) readSource(lang string, code *string, args []string) (s source, er
 	}
 	if err != nil {
 		return s, err
+	}
+	if !utf8.ValidString(s.Source) {
+		return s, usage("cannot run %s: its text is not UTF-8", s.Name)
 	}
 	s.Lang, err = language(lang, s.Name, code == nil && args[0] != "-")
 	return s, err
