@@ -122,7 +122,7 @@ func FuzzFailure(f *testing.F) {
 			return
 		}
 		fail := errs.decode(&m)
-		if len(fail.Errs) > 2*maxKinds || fail.Error() != m.Text {
+		if len(fail.Errs) > 2*maxKinds || fail.Message != m.Text {
 			t.Fatal(fail)
 		}
 		_ = errors.Is(fail, fs.ErrNotExist)
