@@ -39,7 +39,9 @@ func Func[A, R any](name string, fn func(context.Context, A) (R, error)) *Functi
 
 // Declare is a function whose implementation is only in the worker's program
 // ([Target].Program). A call fails with a [RemoteError] when it is not there
-// either, or has another type, which the error tells.
+// either, or has another type, which the error tells. The worker's program may
+// declare it too, as it does when it imports a package that both share; Declare
+// and Func panic when one program has it with two types.
 func Declare[A, R any](name string) *Function[A, R] {
 	return register[A, R](name, caller(), nil)
 }

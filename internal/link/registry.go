@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/outwork-go/outwork/internal/codec"
 )
@@ -45,7 +46,8 @@ type Registry struct {
 // Add registers f. A second one of the same name is an error that tells both
 // places, unless one of the two only declares what the other implements.
 func (r *Registry) Add(f *Function) error {
-	if f.Name == "" || len(f.Name) > MaxName || strings.ContainsFunc(f.Name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+	if f.Name == "" || len(f.Name) > MaxName || !utf8.ValidString(f.Name) ||
+		strings.ContainsFunc(f.Name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
 		return fmt.Errorf("%s: %q is no name for a function: it must be 1 to %d bytes of text", f.Where, f.Name, MaxName)
 	}
 	r.mu.Lock()
@@ -53,8 +55,14 @@ func (r *Registry) Add(f *Function) error {
 	if r.byName == nil {
 		r.byName = map[string]*Function{}
 	}
-	if old := r.byName[f.Name]; old != nil {
+	switch old := r.byName[f.Name]; {
+	case old == nil:
+	case (old.Invoke == nil) == (f.Invoke == nil):
 		return fmt.Errorf("%s: function %q is registered already, at %s", f.Where, f.Name, old.Where)
+	case old.Signature() != f.Signature():
+		return fmt.Errorf("%s: function %q is %s, but %s at %s", f.Where, f.Name, f.Signature(), old.Signature(), old.Where)
+	case f.Invoke == nil:
+		return nil
 	}
 	r.byName[f.Name] = f
 	r.digest = nil
