@@ -104,6 +104,7 @@ func TestSyntaxErrors(t *testing.T) {
 		"x = '":                        "SyntaxError: x.star:1:5: unexpected EOF",
 		strings.Repeat("(", maxSource): "excessive nesting",
 		"x = 1" + strings.Repeat("()", maxSource/2-3): "invalid call of non-function",
+
 		"a\x1b[31mb = (\n": "a\uFFFD[31mb = (",
 	} {
 		e := newHost(nil, nil).fails(t, source)
