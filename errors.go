@@ -117,7 +117,10 @@ func lastWords(b []byte) string {
 
 // crash is where the text of a crashing Go program begins, or -1.
 func crash(s string) int {
-	for _, word := range []string{"panic: ", "fatal error: "} {
+	for _, word := range []string{
+		"panic: ", "fatal error: ",
+		"SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGQUIT: ", "SIGSEGV: ", "SIGSYS: ", "SIGTRAP: ",
+	} {
 		if strings.HasPrefix(s, word) {
 			return 0
 		}

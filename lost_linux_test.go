@@ -55,7 +55,7 @@ func TestLost(t *testing.T) {
 		"zero":  {0, "", "", "is lost: exit status 0"},
 		"kill":  {-1, "killed", "", "is lost: signal killed"},
 		"panic": {2, "", "panic: out of the blue", "exit status 2; its last words: panic: out of the blue"},
-		"fault": {2, "", "SIGSEGV", "exit status 2"},
+		"fault": {2, "", "SIGSEGV", "exit status 2; its last words: SIGSEGV: "},
 		"flood": {1, "", "0123456789abcde\n", "… "},
 	} {
 		t.Run(how, func(t *testing.T) {
