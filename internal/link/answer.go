@@ -61,17 +61,17 @@ func (in *Incoming) invoke() (reply any, err error) {
 func (in *Incoming) answer(reply any) {
 	l := in.l
 	var of *result
-	if len(in.fn.Reply.Crossings()) > 0 {
+	if lifts(in.fn.Reply.Crossings(), reply) {
 		of = &result{in: in}
 		of.left.Store(1)
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
-	files, lifts, err := in.encode(buf, of, reply)
+	files, ups, err := in.encode(buf, of, reply)
 	if err != nil {
 		closeAll(files)
-		for _, up := range lifts {
+		for _, up := range ups {
 			l.conn.Reset(up.st, mux.Failed, "")
 		}
 		closeResult(in.fn.Reply.Crossings(), reply)
@@ -83,20 +83,20 @@ func (in *Incoming) answer(reply any) {
 		payload = bytes.Clone(payload)
 	}
 	in.end(frame.Reply, payload, files)
-	if len(lifts) == 0 {
+	if len(ups) == 0 {
 		in.over()
 		return
 	}
-	l.conn.Go(func() { in.stream(of, lifts) })
+	l.conn.Go(func() { in.stream(of, ups) })
 }
 
 // encode writes the result to buf, without what travels beside it.
-func (in *Incoming) encode(buf *bytes.Buffer, of *result, reply any) (files []*os.File, lifts []*lifted, err error) {
+func (in *Incoming) encode(buf *bytes.Buffer, of *result, reply any) (files []*os.File, ups []*lifted, err error) {
 	defer guard(&err)
 	var h replyHeader
 	if of != nil {
-		if h.Parts, files, err = in.l.lift(in, of, in.fn.Reply.Crossings(), reply, &lifts); err != nil {
-			return files, lifts, err
+		if h.Parts, files, err = in.l.lift(in, of, in.fn.Reply.Crossings(), reply, &ups); err != nil {
+			return files, ups, err
 		}
 	}
 	if err = h.append(buf); err == nil {
@@ -105,7 +105,7 @@ func (in *Incoming) encode(buf *bytes.Buffer, of *result, reply any) (files []*o
 	if err == nil {
 		err = checkLength(buf.Len())
 	}
-	return files, lifts, err
+	return files, ups, err
 }
 
 // end sends the last message. After it no call back may leave, nor progress.

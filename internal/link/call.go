@@ -104,7 +104,7 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	l := c.l
 	var files []*os.File
 	var err error
-	if crossings := f.Args.Crossings(); len(crossings) > 0 {
+	if crossings := f.Args.Crossings(); lifts(crossings, args) {
 		defer func() { restore(crossings, args, c.lifts) }()
 		if h.Parts, files, err = l.lift(ctx, nil, crossings, args, &c.lifts); err != nil {
 			return fmt.Errorf("the argument of %q: %w", f.Name, err)

@@ -16,13 +16,14 @@ import (
 // append adds the header of a call.
 func (h *callHeader) append(buf *bytes.Buffer) error {
 	if len(h.Parts) > 0 || len(h.Grants) > 0 {
-		if h.Parts == nil {
-			h.Parts = []part{}
+		general := *h // a copy, so that h need not be on the heap
+		if general.Parts == nil {
+			general.Parts = []part{}
 		}
-		if h.Grants == nil {
-			h.Grants = []string{}
+		if general.Grants == nil {
+			general.Grants = []string{}
 		}
-		return callPlan.append(buf, h)
+		return callPlan.append(buf, &general)
 	}
 	b := buf.AvailableBuffer()
 	b = append(b, cborArray|5)
@@ -41,8 +42,9 @@ func (h *callHeader) parse(b []byte) (name, rest []byte, err error) {
 	if name, rest, ok := h.parsePlain(b); ok {
 		return name, rest, nil
 	}
-	*h = callHeader{}
-	rest, err = callPlan.first(b, h, "CALL_FUNCTION")
+	general := new(callHeader)
+	rest, err = callPlan.first(b, general, "CALL_FUNCTION")
+	*h = *general
 	return []byte(h.Function), rest, err
 }
 
@@ -72,7 +74,7 @@ const plainReply = "\x81\x80"
 
 func (h *replyHeader) append(buf *bytes.Buffer) error {
 	if len(h.Parts) > 0 {
-		return replyPlan.append(buf, h)
+		return replyPlan.append(buf, &replyHeader{h.Parts})
 	}
 	buf.WriteString(plainReply)
 	return nil
@@ -82,7 +84,10 @@ func (h *replyHeader) parse(b []byte) (rest []byte, err error) {
 	if len(b) >= len(plainReply) && string(b[:len(plainReply)]) == plainReply {
 		return b[len(plainReply):], nil
 	}
-	return replyPlan.first(b, h, "REPLY")
+	general := new(replyHeader)
+	rest, err = replyPlan.first(b, general, "REPLY")
+	*h = *general
+	return rest, err
 }
 
 // The major types of CBOR that are needed here, and the longest heads of an item's

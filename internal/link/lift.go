@@ -52,6 +52,9 @@ func (l *Link) lift(ctx context.Context, of *result, crossings []codec.Crossing,
 	parts = []part{}
 	for i := range crossings {
 		c := &crossings[i]
+		if stays(c, value) {
+			continue
+		}
 		up := &lifted{l: l, index: i, of: of}
 		p, file, err := up.take(ctx, c, value)
 		if err != nil {
@@ -73,9 +76,29 @@ func (l *Link) lift(ctx context.Context, of *result, crossings []codec.Crossing,
 	return parts, files, nil
 }
 
+// stays reports whether the value at c is short enough to travel in the CBOR.
+func stays(c *codec.Crossing, value any) bool {
+	switch {
+	case c.Kind != codec.Bytes:
+		return false
+	case c.IsString():
+		return len(*c.StringOf(value)) <= LiftBytes
+	}
+	return len(*c.BytesOf(value)) <= LiftBytes
+}
+
+// lifts reports whether anything of value travels beside its CBOR.
+func lifts(crossings []codec.Crossing, value any) bool {
+	for i := range crossings {
+		if !stays(&crossings[i], value) {
+			return true
+		}
+	}
+	return false
+}
+
 // take takes the value at c out of value. Its stream is open then, if it has one.
 func (up *lifted) take(ctx context.Context, c *codec.Crossing, value any) (*part, *os.File, error) {
-	p := &part{Kind: wantKind[c.Kind], Size: -1, Inline: []byte{}}
 	switch c.Kind {
 	case codec.Bytes:
 		return up.takeBytes(ctx, c, value)
@@ -91,7 +114,7 @@ func (up *lifted) take(ctx context.Context, c *codec.Crossing, value any) (*part
 	if up.reader == nil && up.stream == nil {
 		return nil, nil, nil
 	}
-	return p, nil, up.open(ctx)
+	return &part{Kind: wantKind[c.Kind], Size: -1, Inline: []byte{}}, nil, up.open(ctx)
 }
 
 func (up *lifted) open(ctx context.Context) (err error) {
@@ -140,12 +163,10 @@ var errMutable = fmt.Errorf("a manager takes no container of a file from a worke
 // are: restore puts them back.
 func (up *lifted) takeBytes(ctx context.Context, c *codec.Crossing, value any) (*part, *os.File, error) {
 	if c.IsString() {
-		if up.text = *c.StringOf(value); len(up.text) <= LiftBytes {
-			return nil, nil, nil
-		}
+		up.text = *c.StringOf(value)
 		up.bytes = stringBytes(up.text)
-	} else if up.bytes = *c.BytesOf(value); len(up.bytes) <= LiftBytes {
-		return nil, nil, nil
+	} else {
+		up.bytes = *c.BytesOf(value)
 	}
 	if err := up.open(ctx); err != nil {
 		return nil, nil, err
