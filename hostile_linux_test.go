@@ -13,6 +13,7 @@ import (
 
 func init() {
 	bareRoles["garbage"] = func() { speak(strings.Repeat("GET / HTTP/1.1\r\n", 10)) }
+	bareRoles["another version"] = func() { speak("\x89ow\x6b\r\n\x1a\n\x00\x02\x00\x00") }
 	bareRoles["ends at once"] = func() {}
 	bareRoles["does not call Main"] = forgot
 	bareRoles["starts before Main"] = func() { forgot(); outwork.Main() }
@@ -48,10 +49,16 @@ func TestGarbage(t *testing.T) {
 	nothingLeft(t)
 	var m outwork.Manager
 	other := started(t, &m, outwork.Target{})
-	_, err := m.Start(within(t), self(t, bareRole, "garbage"))
-	e, ok := errors.AsType[*outwork.ProtocolError](err)
-	if !ok || e.Rule == "" || !strings.Contains(err.Error(), "broke the protocol and was killed: rule "+e.Rule) {
-		t.Errorf("got %T %v", err, err)
+	for role, want := range map[string]struct {
+		rule string
+		hint bool // that its main may not call Main
+	}{"garbage": {"preamble", true}, "another version": {"version", false}} {
+		_, err := m.Start(within(t), self(t, bareRole, role))
+		e, ok := errors.AsType[*outwork.ProtocolError](err)
+		if !ok || e.Rule != want.rule || !strings.Contains(err.Error(), "broke the protocol and was killed: rule "+e.Rule) ||
+			strings.Contains(err.Error(), "outwork.Main") != want.hint {
+			t.Errorf("%s: got %T %v", role, err, err)
+		}
 	}
 	if n, err := double.Call(within(t), other, 2); n != 4 || err != nil {
 		t.Errorf("the other worker: %d, %v", n, err)

@@ -122,8 +122,17 @@ func (w *Worker) stillborn(ctx context.Context, err error) error {
 	w.link.Fail(err)
 	w.gone()
 	err = w.loss("", false)
-	if lost, ok := errors.AsType[*LostError](err); ok && (lost.Signal != "" || errors.Is(err, ErrClosed)) {
+	if !unspoken(err) {
 		return err
 	}
 	return fmt.Errorf("%w (does its main call outwork.Main first?)", err)
+}
+
+// unspoken reports whether err is how a program ends that is no worker at all.
+func unspoken(err error) bool {
+	if e, ok := errors.AsType[*ProtocolError](err); ok {
+		return e.Rule == "preamble" || e.Rule == "handshake"
+	}
+	e, ok := errors.AsType[*LostError](err)
+	return ok && e.Signal == "" && !errors.Is(err, ErrClosed)
 }
