@@ -308,7 +308,11 @@ func (c *Call) finish(err error) (any, error) {
 		}
 	}
 	if err != nil && c.st != nil {
-		c.l.conn.Reset(c.st, mux.Cancelled, "")
+		code := mux.Cancelled
+		if errors.Is(err, context.DeadlineExceeded) {
+			code = mux.Expired
+		}
+		c.l.conn.Reset(c.st, code, "")
 	}
 	if err != nil && land != nil {
 		land.release(false)

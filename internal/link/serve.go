@@ -124,7 +124,11 @@ func (in *Incoming) on(ev mux.Event) error {
 	if ev.Kind != frame.Reset {
 		return frame.Violated("handle", "%s on the stream of a call", ev.Handle)
 	}
-	in.cancel(context.Canceled)
+	if ev.Code == mux.Expired {
+		in.cancel(context.DeadlineExceeded) // the caller's clock was first
+	} else {
+		in.cancel(context.Canceled)
+	}
 	return nil
 }
 

@@ -70,6 +70,7 @@ const (
 	Unwanted                  // the reader wants no more
 	Failed                    // the source failed
 	Closing                   // the sender goes away
+	Expired                   // the caller's deadline has passed
 )
 
 // State is one end of a link. It is not safe for concurrent use: Conn guards
