@@ -134,5 +134,5 @@ func unspoken(err error) bool {
 		return e.Rule == "preamble" || e.Rule == "handshake"
 	}
 	e, ok := errors.AsType[*LostError](err)
-	return ok && e.Signal == "" && !errors.Is(err, ErrClosed)
+	return ok && e.ExitCode >= 0 && !errors.Is(err, ErrClosed)
 }
