@@ -373,6 +373,28 @@ func TestStoppedStarterDoesNotHoldCloseUp(t *testing.T) {
 	gone(t, p.PID)
 }
 
+// TestStoppedStarterDoesNotHoldWaitUp: who waits for the end of a process that was
+// signalled gets it, though the starter says nothing.
+func TestStoppedStarterDoesNotHoldWaitUp(t *testing.T) {
+	s := open(t)
+	p, r := launch(t, s, "idle")
+	defer r.Close()
+	pids(t, r, 1)
+	if err := s.proc.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(syscall.SIGTERM); err == nil {
+		t.Error("a stopped starter answered")
+	}
+	if _, err := p.Wait(); err == nil {
+		t.Error("the loss of the starter is not told")
+	}
+	gone(t, p.PID)
+	if err := s.Close(); err == nil {
+		t.Error("no error")
+	}
+}
+
 // TestManyAtOnce: starting and waiting run concurrently.
 func TestManyAtOnce(t *testing.T) {
 	s := open(t)

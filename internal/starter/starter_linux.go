@@ -192,13 +192,17 @@ func (p *Process) close() {
 }
 
 // Signal sends sig to the process and its group. A process that has ended is no
-// error.
+// error. A starter that does not answer in time is killed, and with it its
+// processes: or whoever waits for one to end would wait for ever.
 func (p *Process) Signal(sig syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), signalTimeout)
 	defer cancel()
 	_, err := p.s.l.Call(ctx, p.s.signal, &signalArgs{p.id, int(sig)}, nil)
 	if f, ok := errors.AsType[*link.Failure](err); ok && (f.Message == errGone.Error() || errors.Is(f, os.ErrProcessDone) || f.Message == os.ErrProcessDone.Error()) {
 		return nil
+	}
+	if ctx.Err() != nil {
+		p.s.proc.Kill()
 	}
 	return err
 }
