@@ -67,6 +67,7 @@ type LostError struct {
 	Cause        error  // ErrClosed, or why the link ended
 }
 
+// Error names the worker, how it ended and its last words.
 func (e *LostError) Error() string {
 	var b strings.Builder
 	if e.Function != "" {
@@ -139,6 +140,7 @@ type ProtocolError struct {
 	Detail       string
 }
 
+// Error names the worker and the rule.
 func (e *ProtocolError) Error() string {
 	what := ""
 	if e.Function != "" {

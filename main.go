@@ -44,6 +44,7 @@ func play(role string) error {
 	if err := checkStarted(); err != nil {
 		return fmt.Errorf("%s=%s: %w", starter.RoleVariable, role, err)
 	}
+	nameProcess()
 	switch role {
 	case starter.RoleStarter:
 		return starter.Serve()

@@ -114,6 +114,10 @@ func TestSurroundings(t *testing.T) {
 	if env := strings.Join(s.Env, " "); s.Dir != dir || s.Stdin != 0 || !strings.Contains(env, "A=b") || strings.Contains(env, "OUTWORK_ROLE") || strings.Contains(env, "HOME=") {
 		t.Errorf("got %+v", s)
 	}
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", w.PID()))
+	if got := strings.TrimSpace(string(comm)); err != nil || got == "exe" || !strings.HasPrefix(filepath.Base(os.Args[0]), got) {
+		t.Errorf("ps calls it %q, %v", got, err)
+	}
 	title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", w.PID()))
 	if err != nil || !bytes.Contains(title, []byte("[näme]")) {
 		t.Errorf("its title is %q, %v", title, err)

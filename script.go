@@ -122,6 +122,14 @@ func (v Value) Any() any {
 // IsNil reports whether the value is nil.
 func (v Value) IsNil() bool { return v.Any() == nil }
 
+// String is the value as JSON, or as Go prints it when JSON lacks it.
+func (v Value) String() string {
+	if b, err := v.MarshalJSON(); err == nil {
+		return string(b)
+	}
+	return fmt.Sprint(v.Any())
+}
+
 // MarshalJSON writes the value as JSON: bytes as a string of base64, times as
 // RFC 3339, keys of maps as their text. Floats that JSON lacks are an error.
 func (v Value) MarshalJSON() ([]byte, error) {

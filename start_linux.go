@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -83,6 +85,13 @@ func openPipes() (p pipes, err error) {
 
 func (p *pipes) closeReaders() { p.out[0].Close(); p.err[0].Close() }
 func (p *pipes) closeWriters() { p.out[1].Close(); p.err[1].Close() }
+
+// nameProcess makes ps and top tell the program's name: it was started as
+// /proc/self/exe. (The arguments tell the worker's name too.)
+func nameProcess() {
+	program, _, _ := strings.Cut(os.Args[0], " [")
+	os.WriteFile("/proc/self/comm", []byte(filepath.Base(program)), 0) // a nicety: what fails, fails
+}
 
 // workerTransport is the link that a worker was started with.
 func workerTransport() (mux.Transport, error) { return transport.NewSocket(starter.LinkFD) }

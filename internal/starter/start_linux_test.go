@@ -395,6 +395,26 @@ func TestStoppedStarterDoesNotHoldWaitUp(t *testing.T) {
 	}
 }
 
+// TestStoppedStarterDoesNotHoldStartUp: a Start that is given up returns, and what it
+// started after all is killed.
+func TestStoppedStarterDoesNotHoldStartUp(t *testing.T) {
+	s := open(t)
+	if err := s.proc.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Start(ctx, Command{Args: []string{"idle"}, Env: []string{RoleVariable + "=idle"}}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if err := s.proc.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestManyAtOnce: starting and waiting run concurrently.
 func TestManyAtOnce(t *testing.T) {
 	s := open(t)

@@ -25,7 +25,8 @@ type Starter struct {
 	proc                *os.Process
 	capture             *output.Capture
 	start, wait, signal *link.Function
-	ended               chan struct{} // closed when the process has been reaped
+	abandoned           sync.WaitGroup // of Starts that were given up
+	ended               chan struct{}  // closed when the process has been reaped
 	state               *os.ProcessState
 }
 
@@ -120,27 +121,44 @@ type Process struct {
 	pidfd *os.File
 }
 
-// Start starts a process. It takes a millisecond, and is not interrupted: when ctx ends
-// meanwhile, the process is killed again, or nobody would know of it.
+// Start starts a process. When ctx ends first, the process is killed as soon as it is
+// known of, and Close waits for that.
 func (s *Starter) Start(ctx context.Context, c Command) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	var p *Process
+	var err error
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		p, err = s.launch(c)
+	}()
+	select {
+	case <-started:
+		return p, err
+	case <-ctx.Done():
+	}
+	s.abandoned.Go(func() {
+		if <-started; err == nil {
+			p.Signal(syscall.SIGKILL)
+			p.Wait()
+		}
+	})
+	return nil, ctx.Err()
+}
+
+// launch is Start, to its end.
+func (s *Starter) launch(c Command) (*Process, error) {
 	if c.Path == "" {
 		c.Path = "/proc/self/exe"
 	}
-	v, err := s.l.Call(context.WithoutCancel(ctx), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdout, c.Stderr}, nil)
+	v, err := s.l.Call(context.Background(), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdout, c.Stderr}, nil)
 	if err != nil {
 		return nil, s.explain(err)
 	}
 	r := v.(*startReply)
-	p := &Process{PID: r.PID, s: s, id: r.ID, pidfd: r.Pidfd}
-	if err := ctx.Err(); err != nil {
-		p.Signal(syscall.SIGKILL)
-		p.Wait()
-		return nil, err
-	}
-	return p, nil
+	return &Process{PID: r.PID, s: s, id: r.ID, pidfd: r.Pidfd}, nil
 }
 
 func (s *Starter) explain(err error) error {
@@ -221,6 +239,7 @@ func (s *Starter) Close() error {
 	timer := time.AfterFunc(closeLimit, func() { s.proc.Kill() })
 	<-s.ended
 	timer.Stop()
+	s.abandoned.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	s.capture.Close(ctx)
