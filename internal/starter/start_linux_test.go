@@ -357,15 +357,25 @@ func TestStarterIsKilled(t *testing.T) {
 	}
 }
 
+// stop stops the starter, and returns when it has stopped: until then it may still
+// answer.
+func stop(t *testing.T, s *Starter) {
+	t.Helper()
+	if err := s.proc.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Waitid(unix.P_PID, s.proc.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestStoppedStarterDoesNotHoldCloseUp: nothing waits for ever.
 func TestStoppedStarterDoesNotHoldCloseUp(t *testing.T) {
 	s := open(t)
 	p, r := launch(t, s, "idle")
 	defer r.Close()
 	pids(t, r, 1)
-	if err := s.proc.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stop(t, s)
 	go p.Wait()
 	if err := s.Close(); err == nil {
 		t.Error("no error")
@@ -380,9 +390,7 @@ func TestStoppedStarterDoesNotHoldWaitUp(t *testing.T) {
 	p, r := launch(t, s, "idle")
 	defer r.Close()
 	pids(t, r, 1)
-	if err := s.proc.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stop(t, s)
 	if err := p.Signal(syscall.SIGTERM); err == nil {
 		t.Error("a stopped starter answered")
 	}
@@ -399,9 +407,7 @@ func TestStoppedStarterDoesNotHoldWaitUp(t *testing.T) {
 // started after all is killed.
 func TestStoppedStarterDoesNotHoldStartUp(t *testing.T) {
 	s := open(t)
-	if err := s.proc.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stop(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := s.Start(ctx, Command{Args: []string{"idle"}, Env: []string{RoleVariable + "=idle"}}); !errors.Is(err, context.DeadlineExceeded) {
