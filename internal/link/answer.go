@@ -27,8 +27,8 @@ func (in *Incoming) run() {
 // errGoexit is the answer of a function that ended its goroutine.
 var errGoexit error = &Failure{Code: CodePanicked, Message: "the function ended its goroutine (runtime.Goexit)"}
 
-// timedCalls is of how many calls one is timed: two looks at the clock are a tenth of
-// a small call's time.
+// timedCalls is of how many calls one is timed: two looks at the clock are a
+// tenth of a small call's time.
 const timedCalls = 8
 
 func (in *Incoming) answered(reply any, err error, began time.Time) {

@@ -45,8 +45,8 @@ func (l *Link) onGetModule(ev mux.Event) error {
 	})
 }
 
-// answerAsk runs f in a goroutine and answers with its result. At most askers of them
-// run at once, and a long answer is one of them until it was written.
+// answerAsk runs f in a goroutine and answers with its result. At most askers
+// of them run at once, and a long answer is one of them until it was written.
 func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) error {
 	if !ev.End {
 		return frame.Violated("message", "%s without END", ev.Handle)

@@ -11,8 +11,8 @@ import (
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
-// TestBackAgainstTheResult: what a function left behind calls back while the result
-// leaves. That is refused, or comes before it; it never breaks a rule.
+// TestBackAgainstTheResult: what a function left behind calls back while the
+// result leaves. That is refused, or comes before it; it never breaks a rule.
 func TestBackAgainstTheResult(t *testing.T) {
 	both(t, func(t *testing.T, socket bool) {
 		nothingLeft(t)

@@ -78,7 +78,8 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// TestNobodyReads: what is not read any more ends its producer, and the call with it.
+// TestNobodyReads: what is not read any more ends its producer, and the call
+// with it.
 func TestNobodyReads(t *testing.T) {
 	for name, leave := range map[string]func(r everything, cancel func()){
 		"closed":    func(r everything, _ func()) { r.S.end.Stop(); r.In.(io.Closer).Close() },
@@ -155,8 +156,8 @@ type panicReader struct{}
 
 func (panicReader) Read([]byte) (int, error) { panic("read") }
 
-// TestLinkEndsWhileStreaming: readers and writers on both sides end, and sources are
-// closed.
+// TestLinkEndsWhileStreaming: readers and writers on both sides end, and
+// sources are closed.
 func TestLinkEndsWhileStreaming(t *testing.T) {
 	both(t, func(t *testing.T, socket bool) {
 		nothingLeft(t)
@@ -222,8 +223,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestBufferIsTheCallersAgain: who gives up while its bytes are being written may write
-// to them at once, and no function ever sees a mixture.
+// TestBufferIsTheCallersAgain: who gives up while its bytes are being written
+// may write to them at once, and no function ever sees a mixture.
 func TestBufferIsTheCallersAgain(t *testing.T) {
 	both(t, func(t *testing.T, socket bool) {
 		f := function("check", func(_ context.Context, b []byte) (bool, error) {
@@ -246,8 +247,8 @@ func TestBufferIsTheCallersAgain(t *testing.T) {
 	})
 }
 
-// TestContainersOfACall are valid as long as it: in the worker until it returns, at
-// the caller until they are closed.
+// TestContainersOfACall are valid as long as it: in the worker until it
+// returns, at the caller until they are closed.
 func TestContainersOfACall(t *testing.T) {
 	both(t, func(t *testing.T, socket bool) {
 		nothingLeft(t)
@@ -277,7 +278,8 @@ func TestContainersOfACall(t *testing.T) {
 	})
 }
 
-// TestWorkerPassesNoFileContainers: its function is told, rather than its worker killed.
+// TestWorkerPassesNoFileContainers: its function is told, rather than its
+// worker killed.
 func TestWorkerPassesNoFileContainers(t *testing.T) {
 	nothingLeft(t)
 	f := all(func(context.Context, everything) (everything, error) {
@@ -343,8 +345,8 @@ func TestGigabyte(t *testing.T) {
 		}
 	})
 	t.Run("bytes", func(t *testing.T) {
-		// The argument, its copy in the worker, and the result's at the caller, twice each
-		// at most while it grows.
+		// The argument, its copy in the worker, and the result's at the caller,
+		// twice each at most while it grows.
 		defer peak(t, int64(size)*3+int64(size)*2/3)()
 		r, err := call[everything, everything](t.Context(), m, f, everything{Data: make([]byte, size)}, nil)
 		if err != nil || r.N != sum || len(r.Data) != size {

@@ -283,7 +283,8 @@ func (c *Call) completeLocked(err error) {
 	}
 }
 
-// CancelCalls ends every call of this side's with err, as if its context had ended.
+// CancelCalls ends every call of this side's with err, as if its context had
+// ended.
 func (l *Link) CancelCalls(err error) {
 	for _, u := range l.conn.Users() {
 		if c, ok := u.(*Call); ok {

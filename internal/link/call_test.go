@@ -44,7 +44,8 @@ func TestDeadlineTravelsAsRemainingTime(t *testing.T) {
 	})
 }
 
-// TestContextOfACall: derived contexts, AfterFunc and Err work as package context's do.
+// TestContextOfACall: derived contexts, AfterFunc and Err work as package
+// context's do.
 func TestContextOfACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := function("derive", func(ctx context.Context, _ int) (int, error) {
@@ -113,7 +114,8 @@ func TestCancelBeforeSent(t *testing.T) {
 		t.Error("the argument was not put back")
 	}
 	for _, c := range []container.Container{closed(), brokenContainer{container.FromBytes([]byte("x"))}} {
-		// The bytes are lifted by the time that the container turns out not to pass.
+		// The bytes are lifted by the time that the container turns out not to
+		// pass.
 		args.C = c
 		if _, err := m.Call(t.Context(), f, &args, nil); err == nil || !strings.Contains(err.Error(), "everything.C") {
 			t.Error(err)
@@ -141,8 +143,8 @@ type brokenContainer struct{ container.Container }
 
 func (brokenContainer) ReadAt([]byte, int64) (int, error) { return 0, errors.New("broken") }
 
-// TestCancelOfALongCall: a call that is cut off while it is sent leaves nothing on the
-// other side either.
+// TestCancelOfALongCall: a call that is cut off while it is sent leaves nothing
+// on the other side either.
 func TestCancelOfALongCall(t *testing.T) {
 	type args struct{ Lines []string }
 	f := function("long", func(_ context.Context, a args) (int, error) { return len(a.Lines), nil })

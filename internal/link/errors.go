@@ -39,7 +39,8 @@ type Tracer interface {
 	Traceback() string
 }
 
-// Errors is the set of errors that cross as themselves. It is safe for concurrent use.
+// Errors is the set of errors that cross as themselves. It is safe for
+// concurrent use.
 type Errors struct {
 	mu        sync.RWMutex
 	sentinels map[string]error
@@ -70,9 +71,9 @@ var standard = []struct {
 
 const errnoCode = "errno:"
 
-// Register makes errors that are target cross as code. A target whose type crosses (a
-// struct, or a pointer to one, of fields that do) crosses with its fields, for
-// errors.As; any other crosses as itself, for errors.Is.
+// Register makes errors that are target cross as code. A target whose type
+// crosses (a struct, or a pointer to one, of fields that do) crosses with its
+// fields, for errors.As; any other crosses as itself, for errors.Is.
 func (e *Errors) Register(code string, target error, where string) error {
 	if code == "" || target == nil || strings.HasPrefix(code, errnoCode) {
 		return fmt.Errorf("%s: no code and target for an error: %q, %v", where, code, target)

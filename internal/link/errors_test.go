@@ -110,8 +110,8 @@ func TestRegisterRefuses(t *testing.T) {
 	}
 }
 
-// TestFunctionsThatMisbehave: each is a Failure with its code, and the worker lives
-// on.
+// TestFunctionsThatMisbehave: each is a Failure with its code, and the worker
+// lives on.
 func TestFunctionsThatMisbehave(t *testing.T) {
 	type result struct {
 		Name string

@@ -129,8 +129,8 @@ func FuzzFailure(f *testing.F) {
 	})
 }
 
-// FuzzManager is a manager's link that is told anything by its worker, while a call
-// with a result of each kind waits.
+// FuzzManager is a manager's link that is told anything by its worker, while a
+// call with a result of each kind waits.
 func FuzzManager(f *testing.F) {
 	seeds(f, true)
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -7,8 +7,9 @@ import (
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
-// guard turns a panic into an error. The types that cross may have methods of their
-// own (UnmarshalText, Error, …), and run them in goroutines of the link's.
+// guard turns a panic into an error. The types that cross may have methods of
+// their own (UnmarshalText, Error, …), and run them in goroutines of the
+// link's.
 func guard(err *error) {
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("panic: %v", v)

@@ -26,8 +26,8 @@ func (l *Link) ownHello(functions map[string]string) []byte {
 	return b
 }
 
-// Greeted waits for the peer's HELLO. It is called once. A peer that does not say it
-// within HandshakeTimeout ends the link, whether or not anybody waits.
+// Greeted waits for the peer's HELLO. It is called once. A peer that does not
+// say it within HandshakeTimeout ends the link, whether or not anybody waits.
 func (l *Link) Greeted(ctx context.Context) (Hello, error) {
 	for !l.greeted.Load() {
 		if err := l.conn.Wait(ctx, &l.greeting); err != nil {

@@ -92,8 +92,8 @@ func TestHandshakeDeadline(t *testing.T) {
 	}
 }
 
-// asManager is what a hostile worker does while a call of the function all waits on stream 1, with a
-// grant of ask.
+// asManager is what a hostile worker does while a call of the function all
+// waits on stream 1, with a grant of ask.
 var asManager = []struct {
 	name string
 	do   func(r *raw)
@@ -252,8 +252,8 @@ var asManager = []struct {
 	}, "handle"},
 }
 
-// TestHostileWorker: each breach ends the link with its rule, the call with Down, and
-// nothing else.
+// TestHostileWorker: each breach ends the link with its rule, the call with
+// Down, and nothing else.
 func TestHostileWorker(t *testing.T) {
 	nothingLeft(t)
 	f := echo()
@@ -430,8 +430,9 @@ func TestClaimedBytesAreNotAllocated(t *testing.T) {
 	}
 }
 
-// TestGivenUpResultIsDiscarded: the BULK streams of a result that crossed its call's
-// cancellation are reset, or its worker would wait for a reader for ever.
+// TestGivenUpResultIsDiscarded: the BULK streams of a result that crossed its
+// call's cancellation are reset, or its worker would wait for a reader for
+// ever.
 func TestGivenUpResultIsDiscarded(t *testing.T) {
 	nothingLeft(t)
 	f := all(nil)

@@ -10,9 +10,9 @@ import (
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
-// Incoming is a call that runs on this side. It is also the context that its function
-// is given: made of one piece, because a context.WithCancel and a timer for each
-// call would cost more than the call.
+// Incoming is a call that runs on this side. It is also the context that its
+// function is given: made of one piece, because a context.WithCancel and a
+// timer for each call would cost more than the call.
 type Incoming struct {
 	l      *Link
 	st     *mux.Stream

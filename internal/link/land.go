@@ -194,8 +194,8 @@ func (ld *landing) take() error {
 	return nil
 }
 
-// container opens what a part describes. Nobody trusts a worker: what comes from one
-// must be memory that it cannot change any more.
+// container opens what a part describes. Nobody trusts a worker: what comes
+// from one must be memory that it cannot change any more.
 func (ls *landings) container(c *codec.Crossing, p *part) error {
 	if ls.l.cfg.Side == mux.ManagerSide && !p.Immutable {
 		return frame.Violated("reply", "container %s, from a worker, is not immutable", c.Name)
@@ -234,8 +234,8 @@ func (ls *landings) end(st *mux.Stream) {
 	}
 }
 
-// release ends what a message brought: streams and containers, and, when nobody was
-// given the value, files too.
+// release ends what a message brought: streams and containers, and, when nobody
+// was given the value, files too.
 func (ls *landings) release(given bool) {
 	ls.abandon()
 	ls.mu.Lock()

@@ -33,8 +33,8 @@ type lifted struct {
 	once sync.Once
 }
 
-// result is what a function's result brings beside its CBOR. Nobody may want it before
-// all of it was sent: the call ends then.
+// result is what a function's result brings beside its CBOR. Nobody may want it
+// before all of it was sent: the call ends then.
 type result struct {
 	in   *Incoming
 	left atomic.Int64 // values that are not over, and one until all are there
@@ -251,8 +251,8 @@ func (up *lifted) on(ev mux.Event) error {
 	return nil
 }
 
-// close ends a result's value: its source is closed, which also ends a Read that is
-// under way.
+// close ends a result's value: its source is closed, which also ends a Read
+// that is under way.
 func (up *lifted) close() {
 	if up.of == nil {
 		return

@@ -2,12 +2,12 @@
 // handshake, then calls, logs, modules and containers on the streams of package
 // mux, as PROTOCOL.md says.
 //
-// Both ends are a Link. It promises that a call ends exactly once, by a result, a
-// Failure, its context or the end of the link (Down); that the log records,
-// progress and output of a call are delivered before its result is; and that whatever
-// the peer sends is checked before it has an effect: what breaks a rule ends the
-// link with a *frame.Violation. It starts no process and owns no pipe: it is given
-// functions that do.
+// Both ends are a Link. It promises that a call ends exactly once, by a result,
+// a Failure, its context or the end of the link (Down); that the log records,
+// progress and output of a call are delivered before its result is; and that
+// whatever the peer sends is checked before it has an effect: what breaks a
+// rule ends the link with a *frame.Violation. It starts no process and owns no
+// pipe: it is given functions that do.
 package link
 
 import (
@@ -143,10 +143,10 @@ func (l *Link) Err() error { return l.conn.Err() }
 // Fail ends the link.
 func (l *Link) Fail(err error) { l.conn.Fail(err) }
 
-// Close ends the link and waits for its goroutines. Functions of this side that still
-// run, and what their results stream, are among them. A reader or stream in an
-// argument of a call is not: the goroutine that reads it ends after the read
-// that is under way, which nobody but its owner can end.
+// Close ends the link and waits for its goroutines. Functions of this side that
+// still run, and what their results stream, are among them. A reader or stream
+// in an argument of a call is not: the goroutine that reads it ends after the
+// read that is under way, which nobody but its owner can end.
 func (l *Link) Close() error { return l.conn.Close() }
 
 // Peer is what the peer told in its HELLO.
@@ -202,8 +202,8 @@ func (l *Link) handle(ev mux.Event) error {
 		return u.on(ev)
 	}
 	if ev.Kind == frame.Reset {
-		// A BULK stream that no message had named, a request that is given up, or a
-		// call that never came whole.
+		// A BULK stream that no message had named, a request that is given up,
+		// or a call that never came whole.
 		l.forget(ev.Stream.ID)
 		l.conn.Reset(ev.Stream, mux.Cancelled, "")
 		return nil
@@ -233,8 +233,9 @@ func (l *Link) onOpen(ev mux.Event) error {
 	return frame.Violated("handle", "%s from this side", ev.Handle)
 }
 
-// unnamed keeps a BULK stream until a message names it. There are no more than the peer may
-// have open: one that has ended counts too, for what it brought is kept.
+// unnamed keeps a BULK stream until a message names it. There are no more than
+// the peer may have open: one that has ended counts too, for what it brought is
+// kept.
 func (l *Link) unnamed(st *mux.Stream) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,9 +14,10 @@ import (
 // are cut. A record that is longer than twice that, all in all, breaks a rule.
 const MaxRecord = 256 << 10
 
-// Log sends a record to the manager, and may shorten it. While LogQueue bytes wait to
-// be written it waits, and after LogWait it drops the record, which is counted; the
-// count arrives with the next one. Records from before the handshake follow it.
+// Log sends a record to the manager, and may shorten it. While LogQueue bytes
+// wait to be written it waits, and after LogWait it drops the record, which is
+// counted; the count arrives with the next one. Records from before the
+// handshake follow it.
 func (l *Link) Log(r *Record) {
 	r.Dropped = l.dropped.Swap(0)
 	b, err := r.bytes()

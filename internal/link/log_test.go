@@ -29,8 +29,8 @@ func (r *raw) records(name string) (list []Record) {
 	}
 }
 
-// TestLogBackPressure: a worker whose manager does not read waits, then drops, and tells
-// how many.
+// TestLogBackPressure: a worker whose manager does not read waits, then drops,
+// and tells how many.
 func TestLogBackPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := greeted(t, mux.WorkerSide, nil, Config{})
@@ -60,7 +60,8 @@ func TestLogBackPressure(t *testing.T) {
 	})
 }
 
-// TestLogBeforeTheHandshake: records follow the HELLO, as many as there is room for.
+// TestLogBeforeTheHandshake: records follow the HELLO, as many as there is room
+// for.
 func TestLogBeforeTheHandshake(t *testing.T) {
 	l, r := against(t, mux.WorkerSide, nil, Config{})
 	for i := range 3 {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// peak measures how much the process's resident memory grew at most until the function
-// that it returns is called.
+// peak measures how much the process's resident memory grew at most until the
+// function that it returns is called.
 func peak(t *testing.T, limit int64) func() {
 	t.Helper()
 	t.Cleanup(func() { debug.SetGCPercent(100) })

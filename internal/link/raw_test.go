@@ -281,8 +281,8 @@ func ends(t testing.TB, l *Link) string {
 	return ""
 }
 
-// nothingLeft compares open files and goroutines with those at its call, at the end of the
-// test, after all that is cleaned up later than this.
+// nothingLeft compares open files and goroutines with those at its call, at the
+// end of the test, after all that is cleaned up later than this.
 func nothingLeft(t testing.TB) {
 	t.Helper()
 	warm()

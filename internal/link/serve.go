@@ -61,7 +61,8 @@ func (l *Link) target(h *callHeader, name []byte) (*Function, error) {
 	return nil, frame.Violated("grant", "a call back of %q, which the call was not granted", h.Function)
 }
 
-// enter notes a call that runs here. On a link that has ended it is cancelled at once.
+// enter notes a call that runs here. On a link that has ended it is cancelled
+// at once.
 func (l *Link) enter(in *Incoming) {
 	l.mu.Lock()
 	l.incoming[in.st.ID] = in
@@ -143,8 +144,8 @@ func (in *Incoming) landed() {
 	}
 }
 
-// begin is true for the one that decides what becomes of a call whose arguments come
-// in parts: who sees the last of them, or the end of the link.
+// begin is true for the one that decides what becomes of a call whose arguments
+// come in parts: who sees the last of them, or the end of the link.
 func (in *Incoming) begin() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -164,8 +165,8 @@ func (in *Incoming) lost() {
 	}
 }
 
-// start runs the function: in the reader when it has been quick lately, or is the only one
-// there is to run; else in a goroutine.
+// start runs the function: in the reader when it has been quick lately, or is
+// the only one there is to run; else in a goroutine.
 func (in *Incoming) start() {
 	slow := in.fn.slow.Load() > 0
 	if slow {

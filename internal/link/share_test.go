@@ -127,7 +127,8 @@ func TestHeldSharesAreBounded(t *testing.T) {
 	}
 }
 
-// TestReopen: a map that was given back is made again from the same share, or not at all.
+// TestReopen: a map that was given back is made again from the same share, or
+// not at all.
 func TestReopen(t *testing.T) {
 	var tb table
 	_, w := pair(t, true, nil, Config{Container: tb.get}, Config{})

@@ -210,8 +210,8 @@ func vectors(t *testing.T) []vector {
 	}
 }
 
-// TestVectors compares what is encoded with the files, byte for byte, and what the files
-// decode to with the values.
+// TestVectors compares what is encoded with the files, byte for byte, and what
+// the files decode to with the values.
 func TestVectors(t *testing.T) {
 	known := map[string]bool{}
 	for _, v := range vectors(t) {

@@ -19,8 +19,8 @@ func (s *State) Queued() int {
 	return n
 }
 
-// Batch is what one write takes: whole frames, and all their file descriptors, which
-// go with its first byte, frame.MaxFDs at most.
+// Batch is what one write takes: whole frames, and all their file descriptors,
+// which go with its first byte, frame.MaxFDs at most.
 type Batch struct {
 	Bufs  [][]byte
 	Files []*os.File

@@ -23,8 +23,8 @@ type Handler interface {
 // There is one right to read. A goroutine that waits (Wait) takes it when
 // nobody has it, and reads and handles whatever comes, for everybody, until its
 // own wait is over; then it passes the right to another that waits. So a lone
-// caller is woken by the kernel itself, and no goroutine stands between. The right is
-// in one of these states:
+// caller is woken by the kernel itself, and no goroutine stands between. The
+// right is in one of these states:
 //
 //	free   nobody reads; if that lasts for a tick, an idle goroutine parks until something comes
 //	held   its holder reads
@@ -80,8 +80,8 @@ type Conn struct {
 // ErrClosed ends what runs on a Conn that this side closed.
 var ErrClosed = errors.New("the link is closed")
 
-// NewConn starts a link over t, which it owns. A serving Conn always reads, and runs
-// handlers' functions in the reader (Lend).
+// NewConn starts a link over t, which it owns. A serving Conn always reads, and
+// runs handlers' functions in the reader (Lend).
 func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c := &Conn{t: t, h: h, s: s, done: make(chan struct{}), serving: serving}
 	c.quiet, c.wrote = sync.NewCond(&c.mu), sync.NewCond(&c.mu)
@@ -99,8 +99,8 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	return c
 }
 
-// Done is closed when the link has ended. From then on no memory that was given to be
-// sent is read.
+// Done is closed when the link has ended. From then on no memory that was given
+// to be sent is read.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Err is why the link has ended, or nil.
@@ -122,7 +122,8 @@ func (c *Conn) Update(f func(*State)) error {
 	return nil
 }
 
-// Users are the Users of the streams that this side has opened and that are not over.
+// Users are the Users of the streams that this side has opened and that are not
+// over.
 func (c *Conn) Users() []any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,8 +230,8 @@ func (c *Conn) closeIfQuiet() {
 	c.quiet.Broadcast()
 }
 
-// Close ends the link, and returns when its goroutines have ended: it must not be called
-// from one of them.
+// Close ends the link, and returns when its goroutines have ended: it must not
+// be called from one of them.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -92,7 +92,8 @@ func bubble(t *testing.T, f func(t *testing.T, m, w *mux.Conn, um, uw *upper)) {
 	})
 }
 
-// rest lets everything come to rest: also what somebody idle takes over after ticks.
+// rest lets everything come to rest: also what somebody idle takes over after
+// ticks.
 func rest() {
 	time.Sleep(5 * mux.Tick) // of the bubble
 	synctest.Wait()
@@ -226,8 +227,8 @@ func TestNested(t *testing.T) {
 	})
 }
 
-// Nobody waits: the idle goroutine handles what comes, then a caller takes over from it,
-// again and again.
+// Nobody waits: the idle goroutine handles what comes, then a caller takes over
+// from it, again and again.
 func TestIdle(t *testing.T) {
 	bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
 		for i := range 5 {
@@ -244,7 +245,8 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// What a handler queued leaves also when the read that brought it ended the wait of its reader.
+// What a handler queued leaves also when the read that brought it ended the
+// wait of its reader.
 func TestFlushAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, raw := transport.Pair()
@@ -368,8 +370,8 @@ func TestFailBeforeLend(t *testing.T) {
 	})
 }
 
-// What a peer said before it closed is read, also by one that finds it closed when it
-// writes.
+// What a peer said before it closed is read, also by one that finds it closed
+// when it writes.
 func TestLastWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, raw := transport.Pair()
@@ -389,7 +391,8 @@ func TestLastWords(t *testing.T) {
 	})
 }
 
-// Garbage ends the link with the name of its rule; an input that ends anywhere is a loss.
+// Garbage ends the link with the name of its rule; an input that ends anywhere
+// is a loss.
 func TestBadInput(t *testing.T) {
 	good := frame.Header{Stream: 2, Kind: frame.Open, Handle: frame.CallFunction, Length: 5}.Append(frame.Preamble())
 	good = append(good, "12345"...)
@@ -473,8 +476,8 @@ func TestBulkBounded(t *testing.T) {
 	})
 }
 
-// Read takes data, says when a message is next, and ends with its context, RESET and
-// the stream's end.
+// Read takes data, says when a message is next, and ends with its context,
+// RESET and the stream's end.
 func TestRead(t *testing.T) {
 	bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
 		uw.handle = func(ev mux.Event) error { return nil }
@@ -524,7 +527,8 @@ func TestRead(t *testing.T) {
 	})
 }
 
-// Collect has all of a stream in one slice, whatever was there before it was asked for.
+// Collect has all of a stream in one slice, whatever was there before it was
+// asked for.
 func TestCollect(t *testing.T) {
 	for _, size := range []int{0, 5, 1 << 20, 5<<20 + 3} {
 		bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
@@ -566,7 +570,8 @@ func TestCollect(t *testing.T) {
 	}
 }
 
-// The sender of a stream waits for its slot, which the end of another's writing frees.
+// The sender of a stream waits for its slot, which the end of another's writing
+// frees.
 func TestSlotFreedByWriting(t *testing.T) {
 	bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
 		uw.handle = func(ev mux.Event) error { return nil }

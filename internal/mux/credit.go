@@ -69,8 +69,8 @@ func (s *State) dropPart(st *Stream) {
 }
 
 // wantLong gives credit for the rest of a long message, when there is a place
-// for one. On a BULK stream it is the reader that wants it: what nobody reads stays
-// within its window.
+// for one. On a BULK stream it is the reader that wants it: what nobody reads
+// stays within its window.
 func (s *State) wantLong(st *Stream) {
 	switch {
 	case !st.partial:
@@ -104,8 +104,8 @@ func (s *State) endLong(st *Stream) {
 }
 
 // Consume gives n bytes of credit back to the peer. A reader that keeps up with
-// its sender, so that at most a quarter of the window lies unread, is given a larger
-// one.
+// its sender, so that at most a quarter of the window lies unread, is given a
+// larger one.
 func (s *State) Consume(st *Stream, n int64) {
 	st.owed += n
 	if !st.recvOpen || st.owed < st.window/2 {
@@ -129,8 +129,8 @@ func (s *State) giveBack(st *Stream) {
 	st.owed = 0
 }
 
-// widen makes room at once for n bytes whose reader takes them as they come, so that
-// their sender does not wait for credit.
+// widen makes room at once for n bytes whose reader takes them as they come, so
+// that their sender does not wait for credit.
 func (s *State) widen(st *Stream, n int64) {
 	more := min(n, MaxWindow) - st.window
 	if more <= 0 || s.grown+more > GrowthBudget || !st.recvOpen || st.reset {

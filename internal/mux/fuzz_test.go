@@ -91,8 +91,8 @@ type flow struct {
 	bulk  bool // and this side opened it
 }
 
-// FuzzExchange lets two ends exchange anything: all that is sent arrives once and in
-// order, every payload is given back, and in the end nothing is left.
+// FuzzExchange lets two ends exchange anything: all that is sent arrives once
+// and in order, every payload is given back, and in the end nothing is left.
 func FuzzExchange(f *testing.F) {
 	for seed := range uint64(30) {
 		f.Add(seed, uint16(400))

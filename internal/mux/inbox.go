@@ -46,7 +46,8 @@ func (e *Aborted) Error() string {
 	return "the sender gave the stream up: " + e.Reason
 }
 
-// inbound puts what came on a BULK stream where its reader finds it, and tells whether that is all there is to do.
+// inbound puts what came on a BULK stream where its reader finds it, and tells
+// whether that is all there is to do.
 func (c *Conn) inbound(ev *Event, direct bool) (done bool, err error) {
 	st := ev.Stream
 	if st == nil || st.in == nil || ev.Kind == frame.Open {
@@ -102,13 +103,14 @@ func (c *Conn) collect(st *Stream, ev *Event, direct bool) error {
 // send, before any of it has come.
 const firstCollect = 1 << 20
 
-// growthFactor is how many times what has come may be set aside. Each step copies
-// what has come, so few steps are better; what is set aside and not written to yet takes
-// address space, not memory.
+// growthFactor is how many times what has come may be set aside. Each step
+// copies what has come, so few steps are better; what is set aside and not
+// written to yet takes address space, not memory.
 const growthFactor = 16
 
 // grow makes room for n bytes more: for all that the peer announced, but never
-// for more than growthFactor times what has come, so that an announcement costs nothing.
+// for more than growthFactor times what has come, so that an announcement costs
+// nothing.
 func (in *inbox) grow(n int) {
 	if cap(in.buf)-len(in.buf) >= n {
 		return
@@ -131,9 +133,9 @@ func (s *State) target(h frame.Header) (b []byte, direct bool) {
 	return in.buf[len(in.buf) : len(in.buf)+int(h.Length)], true
 }
 
-// Collect asks for all of a BULK stream in one slice. When it is there the Handler gets the
-// event that ended it, and Collected is the slice. It returns true when that
-// has happened already.
+// Collect asks for all of a BULK stream in one slice. When it is there the
+// Handler gets the event that ended it, and Collected is the slice. It returns
+// true when that has happened already.
 func (c *Conn) Collect(st *Stream, size int64) (done bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,14 +7,14 @@ import (
 	"github.com/outwork-go/outwork/internal/frame"
 )
 
-// Tick is how long a handler's function may keep the right to read, and how long it
-// stays free before an idle goroutine takes it: one to two ticks.
+// Tick is how long a handler's function may keep the right to read, and how
+// long it stays free before an idle goroutine takes it: one to two ticks.
 const Tick = time.Millisecond
 
-// Lend runs f, a handler's function, in the goroutine that reads, and lets the right
-// go while it runs. It must be called from Handle; what the Event held is no longer valid in f.
-// When f may not run there it runs in a goroutine of its own.
-// What f queued is written soon after it has returned.
+// Lend runs f, a handler's function, in the goroutine that reads, and lets the
+// right go while it runs. It must be called from Handle; what the Event held is
+// no longer valid in f. When f may not run there it runs in a goroutine of its
+// own. What f queued is written soon after it has returned.
 func (c *Conn) Lend(f func()) {
 	c.mu.Lock()
 	if c.leader != &c.never || c.err != nil {
@@ -42,8 +42,8 @@ func (c *Conn) Lend(f func()) {
 	returned = true
 }
 
-// More reports whether more has been read that will be handled next. It must be called from
-// Handle.
+// More reports whether more has been read that will be handled next. It must be
+// called from Handle.
 func (c *Conn) More() bool { return c.rd.w-c.rd.r >= frame.HeaderSize }
 
 // endLoan takes the right back, unless it has gone for good: to a goroutine that
@@ -115,8 +115,8 @@ func (c *Conn) idle() {
 	c.closeIfQuiet()
 }
 
-// idleRead handles what is there, as the holder of the right, and keeps idling unless
-// somebody waits.
+// idleRead handles what is there, as the holder of the right, and keeps idling
+// unless somebody waits.
 func (c *Conn) idleRead() {
 	c.hold(nil)
 	mine := c.holder

@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// rawBytes is a slice of n bytes that nobody has set to zero: for memory that is about
-// to be read into, of which no more is ever shown than was read. Clearing it
-// would take a fifth of the time of reading it.
+// rawBytes is a slice of n bytes that nobody has set to zero: for memory that
+// is about to be read into, of which no more is ever shown than was read.
+// Clearing it would take a fifth of the time of reading it.
 func rawBytes(n int) []byte {
 	if n == 0 {
 		return nil

@@ -24,16 +24,16 @@ type reader struct {
 	n      int
 	direct bool // body is where the stream wants its bytes
 
-	// The frame that is expected next, because the last one was such: its payload is
-	// read to a place of its own at once. A Length of 0: none.
+	// The frame that is expected next, because the last one was such: its
+	// payload is read to a place of its own at once. A Length of 0: none.
 	expected frame.Header
 	spare    []byte // for its payload
 
 	pool [][]byte // payloads that nobody needs any more; under the Conn's lock
 }
 
-// readBuffer is the size of a link's read buffer, in bytes: 64 KiB are a common size
-// of what is streamed, and should fit with their header.
+// readBuffer is the size of a link's read buffer, in bytes: 64 KiB are a common
+// size of what is streamed, and should fit with their header.
 const readBuffer = 68 << 10
 
 // read reads once.
@@ -78,9 +78,10 @@ func (r *reader) recv(t Transport, bufs [][]byte) (int, error) {
 	return n, nil
 }
 
-// readExpected reads a frame that is likely to be like the last one: its header to the
-// buffer, its payload to a slice of its own, which spares copying it. If it is another
-// frame, what was read is put together in the buffer, which has room for it.
+// readExpected reads a frame that is likely to be like the last one: its header
+// to the buffer, its payload to a slice of its own, which spares copying it. If
+// it is another frame, what was read is put together in the buffer, which has
+// room for it.
 func (r *reader) readExpected(t Transport) error {
 	if r.spare == nil {
 		r.spare = rawBytes(int(r.expected.Length))
@@ -120,8 +121,8 @@ func (r *reader) expect(h frame.Header) {
 }
 
 // poolSize is how many payloads are kept to be used again, each of at most
-// poolBytes: without them, a reader that copies what it reads makes as much garbage as
-// it reads bytes.
+// poolBytes: without them, a reader that copies what it reads makes as much
+// garbage as it reads bytes.
 const (
 	poolSize  = 4
 	poolBytes = 512 << 10
@@ -179,7 +180,8 @@ func (r *reader) handle(c *Conn, mine uint64) error {
 	return nil
 }
 
-// receive tells the State of a frame. ok is false when the layer above need not know.
+// receive tells the State of a frame. ok is false when the layer above need not
+// know.
 func (r *reader) receive(c *Conn, f whole) (ev Event, ok bool, err error) {
 	files, err := r.take(int(f.FDs))
 	if err != nil {

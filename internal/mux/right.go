@@ -45,8 +45,8 @@ func without(ws []*Waiter, w *Waiter) []*Waiter {
 	return slices.DeleteFunc(ws, func(other *Waiter) bool { return other == w })
 }
 
-// Wait blocks until w is signalled, ctx ends or the link does, and meanwhile reads when
-// nobody else does. It returns nil when w was signalled.
+// Wait blocks until w is signalled, ctx ends or the link does, and meanwhile
+// reads when nobody else does. It returns nil when w was signalled.
 func (c *Conn) Wait(ctx context.Context, w *Waiter) error {
 	c.mu.Lock()
 	err := c.wait(ctx, w)
@@ -146,9 +146,10 @@ func (c *Conn) releaseRight() {
 	c.freeRight()
 }
 
-// freeRight is for a right that nobody waits for now. On a serving Conn too: who has just
-// been woken, or has just ended a wait, is likely to wait again soon, and then reads
-// for itself with no goroutine in between. If nobody does, the next tick serves.
+// freeRight is for a right that nobody waits for. On a serving Conn too: who
+// has just been woken, or has just ended a wait, is likely to wait again soon,
+// and then reads for itself with no goroutine in between. If nobody does, the
+// next tick serves.
 func (c *Conn) freeRight() {
 	switch {
 	case c.err != nil:

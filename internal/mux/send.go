@@ -43,8 +43,8 @@ type Stream struct {
 	in *inbox // of a BULK stream that this side reads
 }
 
-// Half reports whether st has a direction of this side's, which this side must end: all
-// streams have, but BULK ones that the peer opened.
+// Half reports whether st has a direction of this side's, which this side must
+// end: all streams have, but BULK ones that the peer opened.
 func (st *Stream) Half() bool { return st.in == nil }
 
 // chunk is bytes that wait to be sent: a message or data of any length.
@@ -76,9 +76,9 @@ func (s *State) put(h frame.Header, payload []byte, files []*os.File) *segment {
 	return seg
 }
 
-// putEnd queues the urgent frame that ends st's direction. The peer's stream counts
-// until that leaves: what a peer makes this side say is bounded by its streams, also
-// when the peer does not listen.
+// putEnd queues the urgent frame that ends st's direction. The peer's stream
+// counts until that leaves: what a peer makes this side say is bounded by its
+// streams, also when the peer does not listen.
 func (s *State) putEnd(st *Stream, h frame.Header, payload []byte, files []*os.File) {
 	seg := s.put(h, payload, files)
 	if st.sendOpen && !s.opened(st.ID) {
@@ -116,8 +116,8 @@ func (s *State) send(st *Stream, c chunk) {
 	}
 }
 
-// discard is what becomes of c when the peer wants nothing more, or the direction has
-// ended: of all that was to be sent, only the end still is.
+// discard is what becomes of c when the peer wants nothing more, or the
+// direction has ended: of all that was to be sent, only the end still is.
 func (s *State) discard(st *Stream, c chunk) {
 	closeFiles(c.files)
 	if c.sent != nil {

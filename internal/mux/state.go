@@ -164,8 +164,9 @@ func (s *State) Open(handle frame.Handle, payload []byte, end bool, files []*os.
 	return st, nil
 }
 
-// openLong puts the beginning of a long OPEN before all bulk, as a short one is: the
-// peer takes OPENs in the order of their numbers, and a RESET only after its OPEN.
+// openLong puts the beginning of a long OPEN before all bulk, as a short one
+// is: the peer takes OPENs in the order of their numbers, and a RESET only
+// after its OPEN.
 func (s *State) openLong(st *Stream, c chunk) {
 	h := frame.Header{Stream: st.ID, Kind: frame.Open, Handle: c.handle, Length: UrgentMessage, Flags: frame.More}
 	s.put(h, c.payload[:UrgentMessage], c.files)
@@ -191,8 +192,9 @@ func (s *State) add(id uint32, handle frame.Handle) *Stream {
 // opened reports whether this side is who opens streams with such a number.
 func (s *State) opened(id uint32) bool { return uint64(id)%2 == s.next%2 }
 
-// Receive takes in one whole frame. ok is false when there is nothing to tell the
-// layer above. Its error is a *frame.Violation, and ends the link; files are closed then.
+// Receive takes in one whole frame. ok is false when there is nothing to tell
+// the layer above. Its error is a *frame.Violation, and ends the link; files
+// are closed then.
 func (s *State) Receive(h frame.Header, payload []byte, owned bool, files []*os.File) (ev Event, ok bool, err error) {
 	if err := s.Admit(h); err != nil {
 		closeFiles(files)
@@ -227,8 +229,9 @@ func (s *State) receiveOn(st *Stream, h frame.Header, ev Event) (Event, bool, er
 		st.recvOpen = false
 	}
 	defer s.settle(st)
-	// Nobody listens any more: let the peer come to its end. But whole messages go up
-	// still: a result that is not wanted names BULK streams, which must be reset too.
+	// Nobody listens any more: let the peer come to its end. But whole messages
+	// go up still: a result that is not wanted names BULK streams, which must
+	// be reset too.
 	if st.reset && (st.in != nil || h.Kind == frame.Data) {
 		st.partial = h.Flags&frame.More != 0
 		st.partHandle = h.Handle

@@ -9,9 +9,9 @@ import (
 	"github.com/outwork-go/outwork/internal/frame"
 )
 
-// Open opens a stream; it waits while as many are open as the peer allows.
-// The Stream's User is set before anything can come for it. A link whose numbers are
-// used up ends.
+// Open opens a stream; it waits while as many are open as the peer allows. The
+// Stream's User is set before anything can come for it. A link whose numbers
+// are used up ends.
 func (c *Conn) Open(ctx context.Context, handle frame.Handle, payload []byte, end bool, files []*os.File, user any) (*Stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,9 +29,9 @@ func (c *Conn) Open(ctx context.Context, handle frame.Handle, payload []byte, en
 	return nil, err
 }
 
-// Exchange opens a stream with its one message, ends this side's direction, and waits for w, which
-// the Handler signals. It is Open and Wait, but takes the lock once. *st is set before
-// anything can come for the stream.
+// Exchange opens a stream with its one message, ends this side's direction, and
+// waits for w, which the Handler signals. It is Open and Wait, but takes the
+// lock once. *st is set before anything can come for the stream.
 func (c *Conn) Exchange(ctx context.Context, handle frame.Handle, payload []byte, files []*os.File, user any, st **Stream, w *Waiter) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,9 +79,9 @@ func (c *Conn) Message(st *Stream, handle frame.Handle, payload []byte, end bool
 	return err
 }
 
-// Queue is Message for a handler that is about to return to the reader, which writes
-// soon: replies to what was read together leave together. The payload is copied
-// unless it is long.
+// Queue is Message for a handler that is about to return to the reader, which
+// writes soon: replies to what was read together leave together. The payload is
+// copied unless it is long.
 func (c *Conn) Queue(st *Stream, handle frame.Handle, payload []byte, end bool, files []*os.File) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,8 +98,9 @@ func (c *Conn) queue(st *Stream, ch chunk) error {
 }
 
 // Send sends data or a message on st and returns when payload is no longer
-// needed: when it was written, or the peer wants no more. On a stream of which the peer
-// wants no more it fails with ErrUnwanted. When ctx ends it resets the stream.
+// needed: when it was written, or the peer wants no more. On a stream of which
+// the peer wants no more it fails with ErrUnwanted. When ctx ends it resets the
+// stream.
 func (c *Conn) Send(ctx context.Context, st *Stream, handle frame.Handle, payload []byte, end bool) error {
 	kind := frame.Message
 	if handle == 0 {
@@ -134,8 +135,8 @@ func (c *Conn) Send(ctx context.Context, st *Stream, handle frame.Handle, payloa
 // ErrUnwanted ends the sending on a stream that the peer has reset.
 var ErrUnwanted = errors.New("the other side wants no more of the stream")
 
-// SendBytes queues all of b, which must not change until sent is called (under a lock:
-// it must not block), and ends the stream.
+// SendBytes queues all of b, which must not change until sent is called (under
+// a lock: it must not block), and ends the stream.
 func (c *Conn) SendBytes(st *Stream, b []byte, sent func()) error {
 	return c.Update(func(s *State) {
 		s.send(st, chunk{kind: frame.Data, payload: b, end: true, sent: sent})

@@ -11,8 +11,8 @@ var ErrAgain = errors.New("would block")
 // Transport is the bytes underneath: an in-memory pair, a socketpair, pipes.
 //
 // Recv, Poll and Park are called by one goroutine at a time; Send and PollSend
-// by one at a time; Wake and Unpark by any. Close is called once, when no other call is
-// under way.
+// by one at a time; Wake and Unpark by any. Close is called once, when no other
+// call is under way.
 type Transport interface {
 	// Recv reads what is there into bufs, and takes the files that came with
 	// it. It never blocks: ErrAgain when nothing is there, io.EOF at the end.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Flush writes what is queued. It is called at the end of what ran outside of the reader, and
-// so also sees to it that a serving Conn is read from.
+// Flush writes what is queued. It is called at the end of what ran outside of
+// the reader, and so also sees to it that a serving Conn is read from.
 func (c *Conn) Flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -18,7 +18,8 @@ func (c *Conn) Flush() {
 	c.flush(false)
 }
 
-// Drained waits until at most half a log's queue of urgent frames is left, for d at most.
+// Drained waits until at most half a log's queue of urgent frames is left, for
+// d at most.
 func (c *Conn) Drained(d time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), max(d, 0))
 	defer cancel()
@@ -32,8 +33,8 @@ func (c *Conn) Flushed() {
 	c.afterWrite(context.Background(), func() bool { return !c.writing && !c.s.Pending() })
 }
 
-// afterWrite waits until ok, which is asked after each write. It does not read: the
-// other side may have nothing to say.
+// afterWrite waits until ok, which is asked after each write. It does not read:
+// the other side may have nothing to say.
 func (c *Conn) afterWrite(ctx context.Context, ok func() bool) bool {
 	stop := context.AfterFunc(ctx, func() {
 		c.mu.Lock()
@@ -53,9 +54,10 @@ func (c *Conn) afterWrite(ctx context.Context, ok func() bool) bool {
 	return c.err == nil
 }
 
-// flush writes what is queued, unless somebody does already. One that has just queued
-// something and waits next (yield) leaves the writing to who reads, which
-// writes before it blocks; or lets others that are about to write queue theirs first.
+// flush writes what is queued, unless somebody does already. One that has just
+// queued something and waits next (yield) leaves the writing to who reads,
+// which writes before it blocks; or lets others that are about to write queue
+// theirs first.
 func (c *Conn) flush(yield bool) {
 	if !c.writable() || yield && c.readerWrites() {
 		return
@@ -71,9 +73,9 @@ func (c *Conn) flush(yield bool) {
 	c.flushes(false)
 }
 
-// flushes is flush without looking at others. When the transport is full, one that has
-// nothing else to do (patient) waits and goes on writing itself; for another, a new
-// goroutine does.
+// flushes is flush without looking at others. When the transport is full, one
+// that has nothing else to do (patient) waits and goes on writing itself; for
+// another, a new goroutine does.
 func (c *Conn) flushes(patient bool) {
 	if !c.writable() {
 		return
@@ -99,10 +101,12 @@ func (c *Conn) writable() bool {
 }
 
 // readerWrites reports whether the holder of the right to read will look at the
-// queue before it blocks or lets the right go. (The idle goroutine, which is no leader, does not.)
+// queue before it blocks or lets the right go. (The idle goroutine, which is no
+// leader, does not.)
 func (c *Conn) readerWrites() bool { return c.right == held && c.leader != nil && !c.polling }
 
-// endWriting gives the right to write back. When the link has ended, nobody takes it again.
+// endWriting gives the right to write back. When the link has ended, nobody
+// takes it again.
 func (c *Conn) endWriting() {
 	c.writing = false
 	c.progress()
@@ -156,8 +160,8 @@ func (c *Conn) write() (full bool) {
 	return false
 }
 
-// writeRest goes on writing while the transport is full. It is called and returns with the
-// lock held.
+// writeRest goes on writing while the transport is full. It is called and
+// returns with the lock held.
 func (c *Conn) writeRest() {
 	for full := true; full && c.err == nil; {
 		c.mu.Unlock()
@@ -172,8 +176,8 @@ func (c *Conn) writeRest() {
 	c.endWriting()
 }
 
-// failSend ends a link that cannot be written to, after what the peer said before it
-// went has been read: that says more than a broken pipe does.
+// failSend ends a link that cannot be written to, after what the peer said
+// before it went has been read: that says more than a broken pipe does.
 func (c *Conn) failSend(err error) {
 	if c.err != nil || c.broken != nil {
 		return

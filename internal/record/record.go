@@ -2,9 +2,10 @@
 // with their time, direction and worker. A long payload is kept up to KeepPayload
 // bytes.
 //
-// A record begins with Magic; then, for each frame: u64 nanoseconds since 1970, u8 direction (1
-// sent, 0 received, by the manager), u8 length of the worker's name, the name, the 12-byte header, u32
-// length of what was kept of the payload, and that. Integers are big-endian.
+// A record begins with Magic; then, for each frame: u64 nanoseconds since 1970,
+// u8 direction (1 sent, 0 received, by the manager), u8 length of the worker's
+// name, the name, the 12-byte header, u32 length of what was kept of the
+// payload, and that. Integers are big-endian.
 package record
 
 import (

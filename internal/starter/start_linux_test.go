@@ -403,8 +403,8 @@ func TestStoppedStarterDoesNotHoldWaitUp(t *testing.T) {
 	}
 }
 
-// TestStoppedStarterDoesNotHoldStartUp: a Start that is given up returns, and what it
-// started after all is killed.
+// TestStoppedStarterDoesNotHoldStartUp: a Start that is given up returns, and
+// what it started after all is killed.
 func TestStoppedStarterDoesNotHoldStartUp(t *testing.T) {
 	s := open(t)
 	stop(t, s)

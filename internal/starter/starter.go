@@ -27,8 +27,8 @@ import (
 // LinkFD is the descriptor of the link in a started process.
 const LinkFD = 3
 
-// RoleVariable is the environment variable that tells a process what it was started for;
-// its values are RoleStarter and RoleWorker.
+// RoleVariable is the environment variable that tells a process what it was
+// started for; its values are RoleStarter and RoleWorker.
 const (
 	RoleVariable = "OUTWORK_ROLE"
 	RoleStarter  = "starter"

@@ -121,8 +121,8 @@ type Process struct {
 	pidfd *os.File
 }
 
-// Start starts a process. When ctx ends first, the process is killed as soon as it is
-// known of, and Close waits for that.
+// Start starts a process. When ctx ends first, the process is killed as soon as
+// it is known of, and Close waits for that.
 func (s *Starter) Start(ctx context.Context, c Command) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -185,7 +185,8 @@ func (p *Process) Wait() (Exit, error) {
 	return Exit{Code: -1, Signal: int(syscall.SIGKILL)}, errors.Join(p.s.explain(err), ferr)
 }
 
-// file is the pidfd as a file that can be waited for, once: it becomes the caller's.
+// file is the pidfd as a file that can be waited for, once: it becomes the
+// caller's.
 func (p *Process) file() (*os.File, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -227,13 +228,13 @@ func (p *Process) Signal(sig syscall.Signal) error {
 
 const signalTimeout = 5 * time.Second
 
-// closeLimit is how long a starter may take to kill its processes and exit: a second more
-// than it gives itself.
+// closeLimit is how long a starter may take to kill its processes and exit: a
+// second more than it gives itself.
 const closeLimit = 6 * time.Second
 
 // Close ends the starter, and with it every process that it started. It returns
-// when nothing is left. A starter that does not end by itself is killed, and with it
-// the processes themselves, but not what they left behind.
+// when nothing is left. A starter that does not end by itself is killed, and
+// with it the processes themselves, but not what they left behind.
 func (s *Starter) Close() error {
 	s.l.Close()
 	timer := time.AfterFunc(closeLimit, func() { s.proc.Kill() })

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dup is another descriptor of what f is: the caller may close f at any time, and closes
-// the new one.
+// Dup is another descriptor of what f is: the caller may close f at any time,
+// and closes the new one.
 func Dup(f *os.File) (*os.File, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {

@@ -84,8 +84,8 @@ func (e *end) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 	return n, files, nil
 }
 
-// upToFiles is how many bytes one Recv may take: the files of no more than one write
-// come at once, as from a socket.
+// upToFiles is how many bytes one Recv may take: the files of no more than one
+// write come at once, as from a socket.
 func (p *pipe) upToFiles() int {
 	if len(p.files) > 1 {
 		return p.files[1].before
@@ -105,8 +105,9 @@ func (p *pipe) take(n int) (files []*os.File) {
 	return files
 }
 
-// renudge makes the next Poll, or the present one, return when it should: nudges are
-// not counted, and one may have been taken by somebody who then did not read.
+// renudge makes the next Poll, or the present one, return when it should:
+// nudges are not counted, and one may have been taken by somebody who then did
+// not read.
 func (p *pipe) renudge() {
 	if len(p.buf) > 0 || p.closed {
 		nudge(p.readable)

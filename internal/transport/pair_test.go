@@ -55,7 +55,8 @@ func testFilesInOrder(t *testing.T, a, b mux.Transport) {
 	}
 }
 
-// testEnd closes one end: the other reads what is left, then the end; and cannot write.
+// testEnd closes one end: the other reads what is left, then the end; and
+// cannot write.
 func testEnd(t *testing.T, a, b mux.Transport) {
 	if _, err := a.Send([][]byte{[]byte("last words")}, nil); err != nil {
 		t.Fatal(err)
@@ -91,8 +92,8 @@ func testEnd(t *testing.T, a, b mux.Transport) {
 	b.Close()
 }
 
-// testWaits wakes each blocking call: by its own wake-up, before or during it, by what
-// it waits for, and by Stop.
+// testWaits wakes each blocking call: by its own wake-up, before or during it,
+// by what it waits for, and by Stop.
 func testWaits(t *testing.T, a, b mux.Transport) {
 	for range 3 {
 		b.Wake()
@@ -173,8 +174,8 @@ func TestPairWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { a, b := Pair(); testWaits(t, a, b) })
 }
 
-// A goroutine that parks, and is told to leave, does not take with it the nudge that
-// the reader needs.
+// A goroutine that parks, and is told to leave, does not take with it the nudge
+// that the reader needs.
 func TestPairParkLeavesTheNudge(t *testing.T) {
 	for range 200 {
 		synctest.Test(t, func(t *testing.T) {

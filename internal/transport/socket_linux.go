@@ -118,11 +118,12 @@ func (s *Socket) Recv(bufs [][]byte) (int, []*os.File, error) {
 	return n, files, err
 }
 
-// errLost is this side's fault, not the peer's: Recv has room for all that one write
-// may carry.
+// errLost is this side's fault, not the peer's: Recv has room for all that one
+// write may carry.
 var errLost = errors.New("file descriptors were lost on the way: this process has too many open files")
 
-// maxRights is how many file descriptors the kernel lets one write carry (SCM_MAX_FD).
+// maxRights is how many file descriptors the kernel lets one write carry
+// (SCM_MAX_FD).
 const maxRights = 253
 
 func (s *Socket) message(call uintptr, m *message, flags uintptr) (int, syscall.Errno) {
@@ -259,8 +260,8 @@ func (s *Socket) PollSend() error {
 	return poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLOUT}, {Fd: int32(event), Events: unix.POLLIN}})
 }
 
-// Park is of mux.Transport. The socket is known to Go's poller only meanwhile: it would
-// wake a thread for each message else, also while somebody is in Poll.
+// Park is of mux.Transport. The socket is known to Go's poller only meanwhile:
+// it would wake a thread for each message else, also while somebody is in Poll.
 func (s *Socket) Park() error {
 	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

@@ -108,7 +108,8 @@ func newConn(t mux.Transport, side mux.Side) (*mux.Conn, *echo) {
 	return e.conn, e
 }
 
-// Many callers, each with files: what was passed comes back, and nothing stays open.
+// Many callers, each with files: what was passed comes back, and nothing stays
+// open.
 func TestConnOverSocket(t *testing.T) {
 	counted(t, func(t *testing.T) {
 		a, b := sockets(t)
