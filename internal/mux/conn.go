@@ -26,7 +26,8 @@ type Handler interface {
 // caller is woken by the kernel itself, and no goroutine stands between. The
 // right is in one of these states:
 //
-//	free   nobody reads; if that lasts for a tick, an idle goroutine parks until something comes
+//	free   nobody reads; if that lasts for a tick, an idle goroutine parks until
+//	       something comes, or on a serving Conn a goroutine serves
 //	held   its holder reads
 //	lent   its holder runs a handler's function (Lend); whoever needs the right takes it,
 //	       and so does a new serving goroutine when the function is still running after a tick
@@ -52,7 +53,7 @@ type Conn struct {
 	right   right
 	holder  uint64 // counts takings of the right: who holds it
 	lender  uint64 // the holder whose loan the present holder took over; 0: none
-	serving bool   // somebody must always read: handlers' functions run here
+	serving bool   // somebody reads also when nobody waits: handlers' functions run here
 	polling bool   // the holder waits in Poll
 	woke    bool   // somebody who was parked has been woken since a serving goroutine last looked
 	leader  *Waiter
@@ -80,8 +81,9 @@ type Conn struct {
 // ErrClosed ends what runs on a Conn that this side closed.
 var ErrClosed = errors.New("the link is closed")
 
-// NewConn starts a link over t, which it owns. A serving Conn always reads, and
-// runs handlers' functions in the reader (Lend).
+// NewConn starts a link over t, which it owns. A serving Conn is read from also
+// when nobody waits, within two ticks at most, and runs handlers' functions in
+// the reader (Lend).
 func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c := &Conn{t: t, h: h, s: s, done: make(chan struct{}), serving: serving}
 	c.quiet, c.wrote = sync.NewCond(&c.mu), sync.NewCond(&c.mu)
