@@ -63,6 +63,34 @@ func TestShutdownDrains(t *testing.T) {
 	}
 }
 
+// While a call is let finish, no other begins.
+func TestShutdownTakesNoCalls(t *testing.T) {
+	nothingLeft(t)
+	m := outwork.Manager{Stdout: io.Discard}
+	w, err := m.Start(within(t), outwork.Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, release := context.WithCancel(within(t))
+	held := wait.Go(ctx, w, struct{}{})
+	eventually(t, "busy", w.Busy)
+	shut := make(chan error, 1)
+	go func() { shut <- m.Shutdown(within(t)) }()
+	eventually(t, "refused", func() bool {
+		_, err := fails.Call(within(t), w, "plain")
+		return errors.Is(err, outwork.ErrClosed)
+	})
+	select {
+	case <-held.Done():
+		t.Error("the call that ran was not let finish")
+	default:
+	}
+	release()
+	if err := <-shut; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestShutdownOutOfTime(t *testing.T) {
 	nothingLeft(t)
 	m := outwork.Manager{Stdout: io.Discard, Grace: 200 * time.Millisecond}

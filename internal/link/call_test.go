@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
@@ -257,4 +258,15 @@ func TestCallsOnALinkThatEnds(t *testing.T) {
 			t.Error(w.Err())
 		}
 	})
+}
+
+// TestResetTellsWhy: a call that its caller's deadline ended has a context that says so,
+// though its own clock is not there yet; any other is cancelled.
+func TestResetTellsWhy(t *testing.T) {
+	for code, want := range map[mux.Code]error{mux.Expired: context.DeadlineExceeded, mux.Cancelled: context.Canceled, 99: context.Canceled} {
+		in := &Incoming{deadline: time.Now().Add(time.Hour)}
+		if err := in.on(mux.Event{Kind: frame.Reset, Code: code}); err != nil || in.Err() != want {
+			t.Errorf("code %d: %v, %v", code, in.Err(), err)
+		}
+	}
 }

@@ -53,7 +53,7 @@ func (h *callHeader) parsePlain(b []byte) (name, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	n, b, ok := readHead(b[1:], cborText)
-	if !ok || n == 0 || n > MaxName || n > uint64(len(b)) || !plainText(b[:n]) {
+	if !ok || n == 0 || n > uint64(len(b)) || !plainText(b[:n]) {
 		return nil, nil, false
 	}
 	name, b = b[:n], b[n:]
@@ -147,10 +147,13 @@ func plainText(b []byte) bool {
 	return true
 }
 
-// checkCall is what a call's header must keep.
-func (h *callHeader) check(end bool) error {
-	if h.Remaining < 0 || !end {
+// check is what a call's header must keep beyond its types.
+func (h *callHeader) check(name []byte, end bool) error {
+	switch {
+	case h.Remaining < 0 || !end:
 		return frame.Violated("message", "CALL_FUNCTION with %d ns left, or without END", h.Remaining)
+	case len(name) > MaxName:
+		return frame.Violated("message", "CALL_FUNCTION with a name of %d bytes, more than %d", len(name), MaxName)
 	}
 	return nil
 }

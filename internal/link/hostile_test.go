@@ -99,6 +99,12 @@ var asManager = []struct {
 	do   func(r *raw)
 	rule string
 }{
+	{"BULK streams that nothing names", func(r *raw) {
+		for i := range uint32(WorkerStreams + 1) {
+			r.open(2+2*i, frame.Bulk, nil)
+			r.data(2+2*i, nil, frame.End) // over, so that it does not count as open
+		}
+	}, "quota"},
 	{"a reply to a call never made", func(r *raw) { r.message(3, frame.Reply, replyOf()) }, "stream"},
 	{"a second reply", func(r *raw) { r.message(1, frame.Reply, replyOf()); r.message(1, frame.Reply, replyOf()) }, "ended"},
 	{"a reply of the wrong type", func(r *raw) {
@@ -296,6 +302,9 @@ var asWorker = []struct {
 	do   func(r *raw)
 	rule string
 }{
+	{"a function's name of 1,025 bytes", func(r *raw) {
+		r.open(1, frame.CallFunction, mustBytes(&callPlan, callHeader{Function: strings.Repeat("x", MaxName+1), Parts: []part{}, Grants: []string{}}))
+	}, "message"},
 	{"a call that is no CBOR", func(r *raw) { r.open(1, frame.CallFunction, []byte{0xff}) }, "message"},
 	{"an empty call", func(r *raw) { r.open(1, frame.CallFunction, nil) }, "message"},
 	{"a call without an argument", func(r *raw) {

@@ -15,7 +15,7 @@ func (l *Link) onCall(ev mux.Event) error {
 	var h callHeader
 	name, rest, err := h.parse(ev.Payload)
 	if err == nil {
-		err = h.check(ev.End)
+		err = h.check(name, ev.End)
 	}
 	if err != nil {
 		return err
