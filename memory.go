@@ -8,7 +8,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/outwork-go/outwork/internal/inmemory"
+	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/mux"
 	"github.com/outwork-go/outwork/internal/starter"
@@ -16,7 +16,7 @@ import (
 )
 
 func init() {
-	inmemory.Start = func(ctx context.Context, m, t any) (any, error) {
+	hook.Start = func(ctx context.Context, m, t any) (any, error) {
 		target := t.(Target)
 		w, err := m.(*Manager).start(ctx, &target, (*Worker).imagine)
 		return w, err

@@ -27,7 +27,7 @@ import (
 	"testing"
 
 	"github.com/outwork-go/outwork"
-	"github.com/outwork-go/outwork/internal/inmemory"
+	"github.com/outwork-go/outwork/internal/hook"
 )
 
 // Start starts a worker of m in this process, where all registered functions
@@ -36,7 +36,7 @@ import (
 // start ends the test. m may have other workers, of either kind.
 func Start(t testing.TB, m *outwork.Manager, target outwork.Target) *outwork.Worker {
 	t.Helper()
-	w, err := inmemory.Start(t.Context(), m, target)
+	w, err := hook.Start(t.Context(), m, target)
 	if err != nil {
 		t.Fatalf("start a worker in memory: %v", err)
 	}

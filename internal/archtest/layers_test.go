@@ -15,10 +15,10 @@ const everything = "*"
 // else.
 var layers = map[string][]string{
 	"cmd":         {everything},
-	"examples":    {"", "container", "script", "outworktest"},
+	"examples":    {"", "container", "script", "service", "outworktest"},
 	"script":      {"", "container", "internal"},
 	"service":     {"", "container", "internal"},
-	"outworktest": {"", "container", "internal"},
+	"outworktest": {"", "container", "internal", "service"},
 	"":            {"container", "internal"},
 
 	"internal/archtest/testdata": {""},
@@ -33,6 +33,8 @@ var layers = map[string][]string{
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
 	"internal/record":    {"internal/frame"},
+	"internal/hook":      {"internal/link"},
+	"internal/realm":     {},
 	"internal/codec":     {"container"},
 	"internal/mux":       {"internal/frame"},
 	"internal/transport": {"internal/mux", "internal/frame"}, // it implements mux.Transport

@@ -49,6 +49,10 @@ type Config struct {
 	Errors    *Errors
 	Streams   int // how many streams the peer may open; 0: the named constant of its side
 
+	// Service says that the link is one between a client, on the manager's side,
+	// and a service: see PROTOCOL.md, Services.
+	Service bool
+
 	// Serving makes the link read all the time, and run short functions in the
 	// reader. Workers and services set it.
 	Serving bool
