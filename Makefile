@@ -2,7 +2,7 @@
 
 # What the tests need beyond Go: readelf for the imports example, a C compiler
 # for the race detector, ps for the lifecycle tests.
-PACKAGES = binutils gcc libc6-dev procps
+PACKAGES = binutils dbus-daemon gcc libc6-dev man-db polkitd procps sudo systemd
 
 # What must compile besides the machine at hand.
 TARGETS = linux/arm64 darwin/arm64 windows/amd64
