@@ -67,6 +67,9 @@ type Config struct {
 	Level    func(slog.Level) // the manager's log level; from one goroutine at a time
 	Shutdown func()           // the manager asks to finish
 
+	// Owner is what Owner returns: whatever the link is for.
+	Owner any
+
 	// Closed is called once, when the link has ended.
 	Closed func(error)
 
@@ -152,6 +155,9 @@ func (l *Link) Fail(err error) { l.conn.Fail(err) }
 // in an argument of a call is not: the goroutine that reads it ends after the
 // read that is under way, which nobody but its owner can end.
 func (l *Link) Close() error { return l.conn.Close() }
+
+// Owner is the Config's.
+func (l *Link) Owner() any { return l.cfg.Owner }
 
 // Peer is what the peer told in its HELLO.
 func (l *Link) Peer() Hello { return l.hello }
