@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/spell"
 )
 
 // oneOf is a flag whose value is one of a few words.
@@ -29,7 +30,7 @@ func (o *oneOf) Set(s string) error {
 		o.value = s
 		return nil
 	}
-	if near := nearest(s, o.words); near != "" {
+	if near := spell.Nearest(s, o.words); near != "" {
 		return fmt.Errorf("did you mean %s?", near)
 	}
 	return fmt.Errorf("it takes %s", list(o.words))

@@ -2,10 +2,11 @@ package main
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/outwork-go/outwork/internal/spell"
 )
 
 // flagError is err, of reading the flags of cmd, in a sentence of this command's own.
@@ -32,7 +33,7 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError) error {
 			known = append(known, f.Name)
 		}
 	})
-	if near := nearest(e.GetSpecifiedName(), known); near != "" {
+	if near := spell.Nearest(e.GetSpecifiedName(), known); near != "" {
 		return usage("there is no flag --%s: did you mean --%s?", e.GetSpecifiedName(), near)
 	}
 	return usage("there is no flag --%s: see %s --help", e.GetSpecifiedName(), cmd.CommandPath())
@@ -49,7 +50,7 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 			known = append(known, verb.Name())
 		}
 	}
-	if near := nearest(args[0], known); near != "" {
+	if near := spell.Nearest(args[0], known); near != "" {
 		return usage("there is no verb %q: did you mean %s?", args[0], near)
 	}
 	if _, ok := guestOf(args[0]); ok {
@@ -64,39 +65,4 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return usage("%q is one argument too many: see %s --help", args[0], cmd.CommandPath())
 	}
 	return nil
-}
-
-// nearest is the one of known that word was probably meant to be, or nothing.
-func nearest(word string, known []string) string {
-	best, least := "", max(1, len(word)/3)+1
-	for _, k := range known {
-		if d := distance(word, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters must be put in, left out, replaced, or swapped with their
-// neighbour to make b of a.
-func distance(a, b string) int {
-	before, last, next := []int(nil), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		next[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next[j+1] = min(last[j+1]+1, next[j]+1, last[j]+cost)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				next[j+1] = min(next[j+1], before[j-1]+1)
-			}
-		}
-		before, last, next = last, next, slices.Clone(next)
-	}
-	return last[len(b)]
 }

@@ -1,4 +1,4 @@
-package main
+package spell
 
 import "testing"
 
@@ -8,7 +8,7 @@ func TestNearest(t *testing.T) {
 		"share": "share", "shrae": "share", "shar": "share", "module": "modules", "time-out": "timeout",
 		"loglevel": "log-level", "jsno": "json", "x": "", "": "", "frobnicate": "", "lnag": "lang",
 	} {
-		if got := nearest(word, known); got != want {
+		if got := Nearest(word, known); got != want {
 			t.Errorf("nearest to %q is %q, want %q", word, got, want)
 		}
 	}

@@ -1,0 +1,42 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// errInterrupted is why a context ended on Ctrl-C.
+var errInterrupted = errors.New("interrupted")
+
+// Interruptible is a context that ends on the first SIGINT or SIGTERM. The
+// second ends this process at once. stop returns when no signal is taken any
+// more.
+func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2 {
+			select {
+			case <-signals:
+			case <-quit:
+				return
+			}
+			if errors.Is(context.Cause(ctx), errInterrupted) {
+				os.Exit(Interrupted)
+			}
+			cancel(errInterrupted)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(quit)
+		<-done
+		cancel(nil)
+	}
+}
