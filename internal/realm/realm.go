@@ -105,10 +105,10 @@ func Main(m *testing.M, o Options) {
 func Need(t testing.TB) {
 	t.Helper()
 	switch {
-	case outside == nil:
+	case errOutside == nil:
 	case os.Getenv("CI") == "true":
-		t.Fatalf("this test needs a realm: %v", outside)
+		t.Fatalf("this test needs a realm: %v", errOutside)
 	default:
-		t.Skipf("this test needs a realm: %v", outside)
+		t.Skipf("this test needs a realm: %v", errOutside)
 	}
 }

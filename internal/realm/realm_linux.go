@@ -17,8 +17,8 @@ import (
 // that merely inherits it, or is lied to, is not in that one.
 const mark = "OUTWORK_TEST_REALM"
 
-// outside is why this process is in no realm, nil when it is.
-var outside = errors.New("TestMain does not enter one")
+// errOutside is why this process is in no realm, nil when it is.
+var errOutside = errors.New("TestMain does not enter one")
 
 // namespaces are what a realm has of its own.
 const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC
@@ -30,13 +30,13 @@ func Enter(o Options) {
 	here, err := os.Readlink("/proc/self/ns/mnt")
 	switch {
 	case err != nil:
-		outside = err
+		errOutside = err
 	case os.Getenv(mark) == here:
-		outside = nil
+		errOutside = nil
 	case os.Geteuid() != 0:
-		outside = errors.New("this process is not root")
+		errOutside = errors.New("this process is not root")
 	default:
-		outside = fmt.Errorf("no namespaces: %w", enter(o))
+		errOutside = fmt.Errorf("no namespaces: %w", enter(o))
 	}
 }
 

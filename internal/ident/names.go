@@ -1,0 +1,56 @@
+package ident
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// maxNames bounds in bytes what is read of /etc/passwd or /etc/group.
+const maxNames = 4 << 20
+
+// UserName is the name that /etc/passwd has for a user, or "".
+func UserName(uid uint32) string { return nameIn("/etc/passwd", uid) }
+
+// GroupName is the name that /etc/group has for a group, or "".
+func GroupName(gid uint32) string { return nameIn("/etc/group", gid) }
+
+func nameIn(file string, id uint32) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return findName(f, id)
+}
+
+// findName looks in lines of the form NAME:PASSWORD:ID:… for the first of id.
+// Lines that are longer than the scanner takes end the search.
+func findName(r io.Reader, id uint32) string {
+	want := strconv.AppendUint(nil, uint64(id), 10)
+	lines := bufio.NewScanner(io.LimitReader(r, maxNames))
+	for lines.Scan() {
+		fields := bytes.SplitN(lines.Bytes(), []byte(":"), 4)
+		if len(fields) >= 3 && bytes.Equal(fields[2], want) && len(fields[0]) > 0 {
+			return printable(string(fields[0]), MaxExe)
+		}
+	}
+	return ""
+}
+
+// printable is s without anything that a terminal or a log could take for more
+// than text, and of no more than about most bytes.
+func printable(s string, most int) string {
+	cut := ""
+	if len(s) > most {
+		s, cut = s[:most], "…"
+	}
+	quoted := strconv.QuoteToGraphic(s)
+	if inner := quoted[1 : len(quoted)-1]; strings.ContainsAny(s, `"\`) || inner != s {
+		return quoted + cut
+	}
+	return s + cut
+}
