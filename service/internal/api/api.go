@@ -21,6 +21,8 @@ type Service struct {
 	Functions []*Function // sorted by name
 	Socket    Socket
 	Limits    Limits
+	PolicyDir string // of the administrator's files
+	AuditFile string // of JSON lines
 }
 
 // Function is one exported function.

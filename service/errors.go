@@ -1,0 +1,26 @@
+package service
+
+import "github.com/outwork-go/outwork/service/internal/fault"
+
+// The errors that a client gets besides those of the functions themselves, for
+// errors.As. Their texts are one sentence, fit for a terminal. A function may
+// return them too, for what it finds out only when it runs.
+type (
+	// DeniedError is a call that the policy does not allow: the function was not
+	// entered. Rule says by which line, and Missing what would have helped. It
+	// matches fs.ErrPermission.
+	DeniedError = fault.Denied
+
+	// BusyError is a call that was not begun, because the daemon or the caller has
+	// too many under way, or the daemon stops. It may be tried again.
+	BusyError = fault.Busy
+
+	// InvalidError is an argument that does not fit the function's description:
+	// Field is its name on the wire, Problem the end of a sentence about it. The
+	// function was not entered.
+	InvalidError = fault.Invalid
+
+	// InternalError is a function that panicked, or a daemon that could not record
+	// the call. The daemon's log tells more, under the Request.
+	InternalError = fault.Internal
+)

@@ -1,0 +1,199 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/service/internal/api"
+	"github.com/outwork-go/outwork/service/internal/audit"
+	"github.com/outwork-go/outwork/service/internal/fault"
+	"github.com/outwork-go/outwork/service/internal/policy"
+	"github.com/outwork-go/outwork/service/internal/schema"
+)
+
+// call is one call on its way. It belongs to the goroutine that runs it.
+type call struct {
+	d        *Daemon
+	f        *api.Function
+	s        *session
+	args     any // pointer
+	request  string
+	decision policy.Decision
+	panicked bool
+}
+
+// invoke is f as clients reach it.
+func (d *Daemon) invoke(f *api.Function) func(context.Context, any) (any, error) {
+	return func(ctx context.Context, args any) (any, error) {
+		in := link.From(ctx)
+		c := call{d: d, f: f, s: in.Link().Owner().(*session), args: args}
+		return c.run(ctx)
+	}
+}
+
+// run takes the call through all that the package doc lists.
+func (c *call) run(ctx context.Context) (any, error) {
+	d := c.d
+	if d.stopping.Load() {
+		return nil, &fault.Busy{Text: d.cfg.Service.Daemon + " is stopping: try again when it is back"}
+	}
+	uid := c.s.peer.UID
+	if err := d.turns.take(ctx, uid); err != nil {
+		return nil, c.late(err)
+	}
+	defer d.turns.leave(uid)
+	d.running.Add(1)
+	defer d.running.Add(-1)
+	if err := c.permit(ctx); err != nil {
+		return nil, err
+	}
+	if c.f.Mutates {
+		return c.recorded(ctx)
+	}
+	return c.enter(ctx)
+}
+
+// late is the error of a call whose turn did not come.
+func (c *call) late(err error) error {
+	if !errors.Is(err, errBusy) {
+		return err
+	}
+	return &fault.Busy{Text: fmt.Sprintf("uid %d has %d calls under way at %s, which is as many as it may: try again when they are through",
+		c.s.peer.UID, c.d.turns.limit, c.d.cfg.Service.Daemon)}
+}
+
+// permit is nil for a call that the policy allows and whose argument is valid.
+func (c *call) permit(ctx context.Context) error {
+	p := c.s.peer
+	subject := policy.Subject{UID: p.UID, Groups: p.Groups, Peer: p}
+	step := c.d.policy.Load().Begin(subject, c.f.Link.Name)
+	decision, decided := step.Decided()
+	if decided && !decision.Allowed {
+		return c.deny(decision)
+	}
+	if problem := c.f.Args.Validate(c.args); problem != nil {
+		return &fault.Invalid{Function: c.f.Link.Name, Field: problem.Field, Problem: problem.Text}
+	}
+	if !decided {
+		decision = step.Ask(ctx, c.d.cfg.Asker, c.details())
+	}
+	if !decision.Allowed {
+		return c.deny(decision)
+	}
+	c.decision = decision
+	return ctx.Err() // the client may have gone while polkit asked
+}
+
+// details is what polkit shows to who authenticates.
+func (c *call) details() map[string]string {
+	return map[string]string{"function": c.f.Link.Name, "arguments": string(c.arguments())}
+}
+
+func (c *call) deny(decision policy.Decision) error {
+	name := c.f.Link.Name
+	r := c.newRecord(audit.Denied, decision)
+	r.Result = audit.ResultDenied
+	c.d.cfg.Audit.Denied(r)
+	return &fault.Denied{
+		Function: name, UID: c.s.peer.UID, Rule: decision.Rule, Missing: decision.Missing,
+		Text: decision.Text(),
+	}
+}
+
+// newRecord is what is known of the call before it runs.
+func (c *call) newRecord(event string, decision policy.Decision) *audit.Record {
+	if c.request == "" {
+		c.request = audit.NewRequest()
+	}
+	p := c.s.peer
+	r := &audit.Record{
+		Time: time.Now(), Event: event, Request: c.request,
+		UID: p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID, Exe: p.Exe, Label: p.Label,
+		Function: c.f.Link.Name, Args: c.arguments(),
+		Decision: "allowed", Rule: decision.Rule,
+	}
+	if !decision.Allowed {
+		r.Decision = "denied"
+	}
+	if len(decision.Notes) > 0 {
+		r.Rule += " (" + strings.Join(decision.Notes, "; ") + ")"
+	}
+	return r
+}
+
+// arguments is the argument as it is recorded.
+func (c *call) arguments() []byte {
+	return c.f.Args.AppendJSON(nil, c.args, schema.ForRecords)
+}
+
+// recorded runs the function between two records.
+func (c *call) recorded(ctx context.Context) (reply any, err error) {
+	before := c.newRecord(audit.Called, c.decision)
+	if err := c.d.cfg.Audit.Before(before); err != nil {
+		c.d.cfg.Log.Error("a call was refused because it could not be recorded", "request", c.request, "function", c.f.Link.Name, "cause", err)
+		return nil, &fault.Internal{Request: c.request}
+	}
+	c.panicked = true // unless it returns
+	defer func() { c.recordEnd(before, err) }()
+	return c.enter(ctx)
+}
+
+// recordEnd writes the record of how the call ended.
+func (c *call) recordEnd(before *audit.Record, err error) {
+	r := *before
+	r.Time = time.Now()
+	r.Event, r.Duration = audit.Done, r.Time.Sub(before.Time)
+	r.Result, r.Error = c.result(err)
+	if err := c.d.cfg.Audit.After(&r); err != nil {
+		c.d.cfg.Log.Error("the end of a call could not be recorded", "request", c.request, "function", c.f.Link.Name, "result", r.Result, "cause", err)
+	}
+}
+
+// result is the call's end as it is recorded. The methods of err are the
+// program's own and may panic.
+func (c *call) result(err error) (result, text string) {
+	defer func() {
+		if v := recover(); v != nil {
+			result, text = audit.ResultError, fmt.Sprintf("an error of type %T whose methods panic", err)
+		}
+	}()
+	switch {
+	case c.panicked:
+		return audit.ResultPanic, ""
+	case err == nil:
+		return audit.ResultOK, ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return audit.ResultDeadline, err.Error()
+	case errors.Is(err, context.Canceled):
+		return audit.ResultCancelled, err.Error()
+	}
+	return audit.ResultError, err.Error()
+}
+
+// enter runs the function. A panic is for the log; the client is told where to
+// look.
+func (c *call) enter(ctx context.Context) (reply any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			reply, err = nil, c.panic(v)
+		}
+	}()
+	reply, err = c.f.Link.Invoke(ctx, c.args)
+	c.panicked = false
+	return reply, err
+}
+
+// panic is what the client is told of one.
+func (c *call) panic(v any) error {
+	if c.request == "" {
+		c.request = audit.NewRequest()
+	}
+	c.d.cfg.Log.Error("a function panicked", "request", c.request, "function", c.f.Link.Name,
+		"uid", c.s.peer.UID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	return &fault.Internal{Request: c.request}
+}

@@ -1,0 +1,85 @@
+// Package daemon serves a service's functions to the clients that connect.
+//
+// A call is, one after the other,
+//
+//	waiting     for a turn among its user's calls; a second at most, then it is busy
+//	decided     by the policy, for what the kernel told when the client connected
+//	validated   against the description of its argument
+//	asked       about at polkit, where the rule wants that
+//	recorded    when its function mutates; without a record it is not run
+//	running     until it returns, or its context ends and it heeds that
+//	recorded    how it ended
+//	answered
+//
+// and ends at the first of these that goes against it. Nothing of it is read
+// again from the client once it has been decided about: the argument is a value
+// of this process. A denial is recorded, also that of a function that does not
+// mutate.
+package daemon
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/service/internal/api"
+	"github.com/outwork-go/outwork/service/internal/audit"
+	"github.com/outwork-go/outwork/service/internal/policy"
+)
+
+// Auditor keeps the records. An *audit.Log is one.
+type Auditor interface {
+	Before(*audit.Record) error // fails when the call must not run
+	After(*audit.Record) error
+	Denied(*audit.Record)
+}
+
+// Config is what a Daemon needs to know of the process around it.
+type Config struct {
+	Service *api.Service
+	Policy  *policy.Policy
+	Asker   policy.Asker // nil: there is no polkit
+	Audit   Auditor
+	Log     *slog.Logger
+}
+
+// Daemon serves connections. It is safe for concurrent use.
+type Daemon struct {
+	cfg      Config
+	registry link.Registry
+	policy   atomic.Pointer[policy.Policy]
+	turns    *turns
+
+	mu       sync.Mutex // guards what follows
+	sessions map[*session]struct{}
+	gone     sync.WaitGroup // sessions; none is added once stopping
+
+	stopping atomic.Bool  // set under mu
+	running  atomic.Int64 // calls, from their turn to their answer
+}
+
+// New makes a Daemon. It fails for two functions of one name.
+func New(cfg Config) (*Daemon, error) {
+	d := &Daemon{cfg: cfg, turns: newTurns(cfg.Service.Limits.CallsPerUser), sessions: map[*session]struct{}{}}
+	d.policy.Store(cfg.Policy)
+	for _, f := range cfg.Service.Functions {
+		served := *f.Link
+		served.Invoke = d.invoke(f)
+		if err := d.registry.Add(&served); err != nil {
+			return nil, err
+		}
+	}
+	describe, err := d.describer()
+	if err != nil {
+		return nil, err
+	}
+	return d, d.registry.Add(describe)
+}
+
+// SetPolicy makes calls that are not decided yet go by p.
+func (d *Daemon) SetPolicy(p *policy.Policy) { d.policy.Store(p) }
+
+// Running is how many calls are under way.
+func (d *Daemon) Running() int { return int(d.running.Load()) }
+

@@ -1,0 +1,128 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/hook"
+	"github.com/outwork-go/outwork/internal/ident"
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/internal/mux"
+)
+
+// session is one connection.
+type session struct {
+	d    *Daemon
+	peer *ident.Peer
+	over func()
+	link *link.Link // under the Daemon's lock until Serve has returned
+}
+
+// Peer is who connected.
+func (s *session) Peer() *ident.Peer { return s.peer }
+
+// ErrStopping is what Serve fails with once the daemon stops.
+var ErrStopping = errors.New("the daemon is stopping")
+
+// Serve serves the connection t of peer, which it owns from then on, and calls
+// over when it has ended and nothing of it is left. It does not wait for that.
+// When it fails, t is closed and over is not called.
+func (d *Daemon) Serve(t mux.Transport, peer *ident.Peer, over func()) error {
+	s := &session{d: d, peer: peer, over: over}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping.Load() {
+		t.Close()
+		return ErrStopping
+	}
+	d.sessions[s] = struct{}{}
+	d.gone.Add(1)
+	s.link = link.New(t, d.linkConfig(s))
+	return nil
+}
+
+func (d *Daemon) linkConfig(s *session) link.Config {
+	limits := d.cfg.Service.Limits
+	return link.Config{
+		Side: mux.WorkerSide, Service: true, Serving: true, Owner: s,
+		Functions: &d.registry, Errors: hook.Errors,
+		Limits: link.Limits{Streams: limits.Calls, Argument: limits.Argument, CallTime: limits.CallTime},
+		Hello:  link.Hello{Name: d.cfg.Service.Name, Build: d.cfg.Service.Version, Confinement: "none", PID: os.Getpid()},
+		Closed: func(err error) { go s.bury(err) }, // the link waits for what it calls
+	}
+}
+
+// bury is the end of a session.
+func (s *session) bury(err error) {
+	d := s.d
+	d.mu.Lock()
+	l := s.link
+	d.mu.Unlock()
+	l.Close()
+	s.tell(err)
+	d.mu.Lock()
+	delete(d.sessions, s)
+	d.mu.Unlock()
+	s.over()
+	d.gone.Done()
+}
+
+// tell logs how a session ended, unless it was the client's good right.
+func (s *session) tell(err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, mux.ErrClosed) {
+		return
+	}
+	level := slog.LevelInfo
+	if v, ok := errors.AsType[*frame.Violation](err); ok {
+		level, err = slog.LevelWarn, v
+	}
+	s.d.cfg.Log.Log(context.Background(), level, "a client's connection was ended",
+		"uid", s.peer.UID, "pid", s.peer.PID, "cause", err)
+}
+
+// Stop takes no more connections and calls, waits for the calls that run until
+// ctx ends, cancels those that are left, and returns when no connection is. A
+// function that ignores its context holds it up. The error is ctx's when calls
+// were cancelled.
+func (d *Daemon) Stop(ctx context.Context) error {
+	sessions := d.stop()
+	var err error
+	for _, s := range sessions {
+		if s.link.Idle(ctx) != nil && ctx.Err() != nil {
+			err = fmt.Errorf("calls were cancelled: %w", ctx.Err())
+		}
+	}
+	end := func() {
+		for _, s := range sessions {
+			s.link.Fail(mux.ErrClosed)
+		}
+	}
+	deaf := time.AfterFunc(flushTime, end) // not for ever for a client that does not read its results
+	defer deaf.Stop()
+	for _, s := range sessions {
+		s.link.Flushed()
+	}
+	end()
+	d.gone.Wait()
+	return err
+}
+
+// flushTime is how long clients have, together, to take their last results.
+const flushTime = time.Second
+
+// stop takes no more connections and calls, and returns the sessions that are
+// left.
+func (d *Daemon) stop() []*session {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopping.Store(true)
+	return slices.Collect(maps.Keys(d.sessions))
+}

@@ -1,0 +1,43 @@
+package service
+
+import "github.com/outwork-go/outwork/service/internal/policy"
+
+// Rule says who may call a function. The zero Rule is nobody. Root is always
+// allowed, unless a policy file denies it: refusing it protects nothing.
+type Rule struct{ rule policy.Rule }
+
+// String is the rule in words: "group hostctl".
+func (r Rule) String() string { return r.rule.String() }
+
+// Anyone is everybody who can connect.
+func Anyone() Rule { return Rule{policy.Rule{Kind: policy.Anyone}} }
+
+// User is the user of that name.
+func User(name string) Rule { return Rule{policy.Rule{Kind: policy.User, Name: name}} }
+
+// UID is the user of that number.
+func UID(id uint32) Rule { return Rule{policy.Rule{Kind: policy.User, ID: id}} }
+
+// Group is who was in the group of that name when they connected.
+func Group(name string) Rule { return Rule{policy.Rule{Kind: policy.Group, Name: name}} }
+
+// GID is Group, by number.
+func GID(id uint32) Rule { return Rule{policy.Rule{Kind: policy.Group, ID: id}} }
+
+// Polkit is whom polkit authorizes for the action, such as
+// "org.example.hostctl.sysctl". polkit may ask the user for a password.
+func Polkit(action string) Rule { return Rule{policy.Rule{Kind: policy.Polkit, Name: action}} }
+
+// AnyOf is whom at least one of the rules allows.
+func AnyOf(rules ...Rule) Rule { return several(policy.AnyOf, rules) }
+
+// AllOf is whom all of the rules allow. Without rules it is nobody.
+func AllOf(rules ...Rule) Rule { return several(policy.AllOf, rules) }
+
+func several(k policy.Kind, rules []Rule) Rule {
+	r := policy.Rule{Kind: k}
+	for _, of := range rules {
+		r.Of = append(r.Of, of.rule)
+	}
+	return Rule{r}
+}

@@ -1,0 +1,72 @@
+package service
+
+import (
+	"os"
+	"time"
+
+	"github.com/outwork-go/outwork"
+)
+
+// Service describes a daemon and its command. What is zero has a default.
+type Service struct {
+	// Name is the command's: a word of lower-case letters, digits and dashes. The
+	// daemon's is made from it: hostd for hostctl, hellod for hello.
+	Name    string
+	Doc     string // what it is for; the first sentence stands alone in lists
+	Version string // of the program, as it tells it; "" is its build's
+
+	API    []Export
+	Socket Socket
+	Limits Limits
+	Needs  Needs
+
+	// AuditFile is where the records go, besides the journal: a file of JSON lines.
+	// "" is /var/log/NAME/audit.jsonl.
+	AuditFile string
+}
+
+// Export is a function that a service offers.
+type Export struct {
+	Function outwork.AnyFunction
+	Doc      string // one or more sentences, for help and man pages
+
+	// Allow says who may call it; the zero Rule, nobody but root. Files of the
+	// administrator's, in /etc/NAME/policy.d, come before it.
+	Allow Rule
+
+	// Mutates makes each call be recorded before it runs and after, and refuses it
+	// when it cannot be recorded.
+	Mutates bool
+
+	// Asks are functions that it may call back at its client, by [outwork.Back],
+	// which the generated command grants.
+	Asks []outwork.AnyFunction
+}
+
+// Socket is where a daemon listens, unless systemd hands it a socket.
+type Socket struct {
+	Path  string      // "" is /run/NAME.sock
+	Mode  os.FileMode // permission bits; 0 is 0666: the policy decides, and can say what is missing
+	Group string      // who owns it besides root; "" is root's
+}
+
+// Limits bound what clients can make a daemon hold and do. A zero is the
+// constant of the same name.
+type Limits struct {
+	Connections        int           // at once; some more are kept for root
+	ConnectionsPerUser int           // at once, of one uid other than root
+	Calls              int           // at once, of one connection
+	CallsPerUser       int           // at once, of one uid other than root; more wait for a second, then are refused as busy
+	Argument           int           // bytes of one call's arguments
+	CallTime           time.Duration // that a call may take, and the most that its client may ask for
+}
+
+// The limits that hold unless a Service says otherwise.
+const (
+	Connections        = 1024
+	ConnectionsPerUser = 32
+	Calls              = 16
+	CallsPerUser       = 16
+	Argument           = 1 << 20 // bytes
+	CallTime           = 5 * time.Minute
+)
