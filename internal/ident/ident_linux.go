@@ -36,9 +36,9 @@ func Of(fd int) (*Peer, error) {
 	return p, nil
 }
 
-// ServerUID is the user as whom the server of a client's unix socket fd called
-// listen.
-func ServerUID(fd int) (uint32, error) {
+// UID is the user at the other end of the unix socket fd: as whom the client
+// called connect, or, on a client's socket, as whom the server called listen.
+func UID(fd int) (uint32, error) {
 	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return 0, os.NewSyscallError("SO_PEERCRED", err)

@@ -12,5 +12,5 @@ var errNotLinux = errors.New("who is at the other end of a socket can be told on
 // Of needs Linux.
 func Of(int) (*Peer, error) { return nil, errNotLinux }
 
-// ServerUID needs Linux.
-func ServerUID(int) (uint32, error) { return 0, errNotLinux }
+// UID needs Linux.
+func UID(int) (uint32, error) { return 0, errNotLinux }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
+	"unicode/utf8"
 )
 
 // maxNames bounds in bytes what is read of /etc/passwd or /etc/group.
@@ -46,11 +46,14 @@ func findName(r io.Reader, id uint32) string {
 func printable(s string, most int) string {
 	cut := ""
 	if len(s) > most {
+		for most > 0 && !utf8.RuneStart(s[most]) {
+			most--
+		}
 		s, cut = s[:most], "…"
 	}
 	quoted := strconv.QuoteToGraphic(s)
-	if inner := quoted[1 : len(quoted)-1]; strings.ContainsAny(s, `"\`) || inner != s {
-		return quoted + cut
+	if quoted[1:len(quoted)-1] != s {
+		s = quoted
 	}
 	return s + cut
 }
