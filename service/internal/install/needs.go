@@ -1,0 +1,149 @@
+package install
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Needs are what a daemon needs beyond a hardened unit's default: no capability,
+// a read-only file system, unix sockets alone, no device, and nothing of the
+// host that could be changed. Each need opens what it names and leaves the rest.
+type Needs struct {
+	// Capabilities are those that it keeps, of root's: "CAP_CHOWN".
+	Capabilities []string
+
+	// Writes are the files and directories that it may change, absolute. Only in
+	// a directory that is named can a file be replaced.
+	Writes []string
+
+	// Families are the address families of its sockets besides AF_UNIX, which it
+	// always has: "AF_INET".
+	Families []string
+
+	// Syscalls are system calls beyond what services do, or systemd's groups of
+	// them: "sethostname", "@chown".
+	Syscalls []string
+
+	Hostname    bool // it sets the host's name
+	Sysctl      bool // it reads or sets kernel parameters in /proc/sys
+	Devices     bool // it uses the devices in /dev
+	Homes       bool // it reads below /home, /root or /run/user
+	Processes   bool // its records tell callers' executables, and it may look into other processes
+	Executables bool // it makes memory executable, as a compiler at run time does
+}
+
+const (
+	upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	lower = "abcdefghijklmnopqrstuvwxyz"
+	digit = "0123456789"
+
+	// nameBytes are what names in units, sysusers.d and paths are made of.
+	nameBytes = upper + lower + digit + "_.-"
+	// pathBytes need no quoting anywhere: not '%', which units expand.
+	pathBytes = nameBytes + "/@+:,"
+)
+
+// plain refuses a word that is empty or has other bytes than allowed.
+func plain(what, word, allowed string) error {
+	if word == "" {
+		return fmt.Errorf("install: the %s is empty", what)
+	}
+	if i := strings.IndexFunc(word, func(r rune) bool { return !strings.ContainsRune(allowed, r) }); i >= 0 {
+		return fmt.Errorf("install: the %s %q has %q, which cannot be written into a unit", what, word, word[i:i+1])
+	}
+	return nil
+}
+
+// clean refuses a path that is not absolute, or written another way than the
+// shortest.
+func clean(what, name string) error {
+	if !path.IsAbs(name) || path.Clean(name) != name || name == "/" {
+		return fmt.Errorf("install: the %s %q is not an absolute path of a clean form", what, name)
+	}
+	return plain(what, name, pathBytes)
+}
+
+func (n *Needs) check() error {
+	for _, list := range []struct {
+		what, allowed string
+		words         []string
+	}{
+		{"capability", upper + digit + "_", n.Capabilities},
+		{"address family", upper + digit + "_", n.Families},
+		{"system call", lower + digit + "_-@", n.Syscalls},
+	} {
+		for _, word := range list.words {
+			if err := plain(list.what, word, list.allowed); err != nil {
+				return err
+			}
+		}
+	}
+	return n.checkKinds()
+}
+
+func (n *Needs) checkKinds() error {
+	for _, c := range n.Capabilities {
+		if !strings.HasPrefix(c, "CAP_") {
+			return fmt.Errorf("install: the capability %q does not begin with CAP_", c)
+		}
+	}
+	for _, f := range n.Families {
+		if !strings.HasPrefix(f, "AF_") {
+			return fmt.Errorf("install: the address family %q does not begin with AF_", f)
+		}
+	}
+	for _, w := range n.Writes {
+		if err := clean("path to write", w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// network reports whether the daemon must be in the host's network namespace:
+// kernel parameters of the network belong to it as well.
+func (n *Needs) network() bool {
+	return n.Sysctl || slices.ContainsFunc(n.Families, func(f string) bool { return f != "AF_UNIX" })
+}
+
+// homes reports whether the daemon must see home directories.
+func (n *Needs) homes() bool {
+	return n.Homes || slices.ContainsFunc(n.Writes, func(w string) bool {
+		return slices.ContainsFunc([]string{"/home", "/root", "/run/user"}, func(home string) bool {
+			return w == home || strings.HasPrefix(w, home+"/")
+		})
+	})
+}
+
+// capabilities are those that are named, and those that other needs imply.
+func (n *Needs) capabilities() []string {
+	all := n.Capabilities
+	if n.Hostname {
+		all = union(all, "CAP_SYS_ADMIN")
+	}
+	if n.Processes {
+		all = union(all, "CAP_SYS_PTRACE")
+	}
+	return union(all)
+}
+
+// syscalls are those that are named, and those that other needs imply.
+func (n *Needs) syscalls() []string {
+	all := n.Syscalls
+	if n.Hostname {
+		all = union(all, "sethostname")
+	}
+	if slices.Contains(n.Capabilities, "CAP_CHOWN") {
+		all = union(all, "@chown")
+	}
+	return union(all)
+}
+
+// union is a with b, sorted, without duplicates.
+func union(a []string, b ...string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
