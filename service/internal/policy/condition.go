@@ -114,7 +114,7 @@ func resolve(r Rule, names Names, absent func(condition)) condition {
 	c := condition{rule: r, id: r.ID, lack: r.lack()}
 	if r.Name != "" && (r.Kind == User || r.Kind == Group) {
 		if c.id, c.absent = lookup(r, names); c.absent != "" {
-			c.lack = r.String() + ", which " + c.absent
+			c.lack += ", which " + c.absent
 			absent(c)
 		}
 	}

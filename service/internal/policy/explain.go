@@ -1,12 +1,15 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Explanation is what a policy would decide, and how it comes to that.
 type Explanation struct {
-	// Asks are the actions that polkit is asked for, in this order and no further
-	// once it says yes to what a line needs. There are none when the static rules
-	// decide alone.
+	// Asks are the actions that polkit is asked for, the first of them first, if it
+	// says no to all or yes to all. There are none when the static rules decide
+	// alone.
 	Asks []string
 
 	// IfYes is the decision when polkit says yes to all that it is asked, IfNo when
@@ -46,6 +49,9 @@ func (p *Policy) Explain(s Subject, function string) Explanation {
 	e.IfNo = st.decision
 	st = p.Begin(s, function)
 	for st.action != "" {
+		if !slices.Contains(e.Asks, st.action) {
+			e.Asks = append(e.Asks, st.action)
+		}
 		st.Answer(Answer{Yes: true}, nil)
 	}
 	e.IfYes = st.decision
@@ -67,11 +73,14 @@ func (t *table) trace(s *Subject, last int) []Traced {
 	return traced
 }
 
+// asks begins the verdict of a line that polkit must be asked for.
+const asks = "asks polkit for "
+
 func (l *line) verdict(s *Subject) string {
 	is, action := l.when.match(s, nil)
 	switch {
 	case is == unknown:
-		return "asks polkit for " + action
+		return asks + action
 	case is == no && l.when.absent != "":
 		return "does not match: " + l.when.rule.String() + " " + l.when.absent
 	case is == no:
@@ -85,7 +94,7 @@ func (l *line) verdict(s *Subject) string {
 // String is the explanation as lines for a terminal, each ended.
 func (e Explanation) String() string {
 	var b strings.Builder
-	b.WriteString(e.Outcome() + " by " + e.deciding() + "\n")
+	b.WriteString(e.heading() + "\n")
 	if len(e.Asks) > 0 {
 		b.WriteString("if polkit says yes: " + e.IfYes.outcome() + "\n")
 		b.WriteString("if polkit says no: " + e.IfNo.outcome() + "\n")
@@ -99,19 +108,25 @@ func (e Explanation) String() string {
 	return b.String()
 }
 
-// deciding is the rule that decides, or is the first to ask.
-func (e *Explanation) deciding() string {
+// heading is the outcome, and the rule that decides or is the first to ask.
+func (e *Explanation) heading() string {
+	if len(e.Asks) == 0 {
+		return e.IfNo.outcome()
+	}
 	for _, t := range e.Trace {
-		if strings.HasPrefix(t.Verdict, "asks polkit") {
-			return t.Rule
+		if strings.HasPrefix(t.Verdict, asks) {
+			return e.Outcome() + " by " + t.Rule
 		}
 	}
-	return e.IfNo.Rule
+	return e.Outcome()
 }
 
 func (d *Decision) outcome() string {
-	if d.Allowed {
+	switch {
+	case d.Allowed:
 		return "allowed by " + d.Rule
+	case d.table != nil && d.line >= 0:
+		return "denied by " + d.Rule
 	}
 	return "denied: " + d.Rule
 }

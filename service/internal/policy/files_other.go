@@ -5,7 +5,7 @@ package policy
 import "errors"
 
 // readDir reads no directory outside Linux.
-func readDir(dir string, owner uint32, g *grammar) ([]entry, []string, error) {
+func readDir(dir string, _ uint32, _ *grammar) ([]entry, []string, error) {
 	if dir == "" {
 		return nil, nil, nil
 	}

@@ -58,10 +58,7 @@ func (c *condition) ways(yield func(*condition) bool) {
 }
 
 func (c *condition) eachWay(yield func(*condition) bool) bool {
-	switch c.rule.Kind {
-	case Nobody, Anyone:
-		return true
-	case AnyOf:
+	if c.rule.Kind == AnyOf {
 		for i := range c.of {
 			if !c.of[i].eachWay(yield) {
 				return false
@@ -69,7 +66,19 @@ func (c *condition) eachWay(yield func(*condition) bool) bool {
 		}
 		return true
 	}
-	return yield(c)
+	return !c.possible() || yield(c)
+}
+
+// possible reports whether anybody could ever match.
+func (c *condition) possible() bool {
+	possible := func(c condition) bool { return c.possible() }
+	switch c.rule.Kind {
+	case AnyOf:
+		return slices.ContainsFunc(c.of, possible)
+	case AllOf:
+		return len(c.of) > 0 && !slices.ContainsFunc(c.of, func(c condition) bool { return !c.possible() })
+	}
+	return c.rule.Kind != Nobody
 }
 
 // lacks is what s lacks to match, in words.
