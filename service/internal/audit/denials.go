@@ -139,7 +139,9 @@ func keep(r *Record, function, rule string) *Record {
 	}
 }
 
-func head(s string, limit int) string { return s[:min(len(s), limit)] }
+// head returns what there is to write of s within a limit, and a byte more if
+// there is one, so that it is seen to be cut.
+func head(s string, limit int) string { return s[:min(len(s), limit+1)] }
 
 // tally is a count of denials of which nothing else is kept.
 type tally struct {

@@ -98,7 +98,7 @@ func (l *jsonLine) numbers(name string, values []uint32) {
 func (l *jsonLine) args(value json.RawMessage) {
 	whole, ok := oneLine(value)
 	if !ok {
-		l.text("args", string(value[:min(len(value), maxArgs)]), maxArgs)
+		l.text("args", head(string(value), maxArgs), maxArgs)
 	} else if whole != nil {
 		l.name("args")
 		l.b = append(append(l.b, whole...), ',')
@@ -145,7 +145,7 @@ func (j *journalEntry) args(value json.RawMessage) {
 	if whole, ok := oneLine(value); ok {
 		j.text("args", string(whole), maxArgs)
 	} else {
-		j.text("args", string(value[:min(len(value), maxArgs)]), maxArgs)
+		j.text("args", head(string(value), maxArgs), maxArgs)
 	}
 }
 

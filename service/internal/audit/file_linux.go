@@ -21,6 +21,7 @@ type file struct {
 	end    int64 // where the next line goes
 	backed int64 // the disk has room up to here
 	torn   bool  // the last line is not whole and could not be taken back
+	weak   bool  // the filesystem cannot allocate
 }
 
 const (
@@ -36,15 +37,28 @@ func openFile(path string, room int64) (sink, error) {
 	if err := f.open(); err != nil {
 		return nil, fmt.Errorf("open the audit: %w", err)
 	}
+	_ = f.back(maxDone) // a full disk need not stay full: Before says so
 	return f, nil
 }
 
-func (f *file) name() string                      { return "audit file " + f.path }
+func (f *file) name() string { return "audit file " + f.path }
+
+func (f *file) describe() string {
+	if f.weak {
+		return f.name() + " (its filesystem cannot keep room for what calls that began have yet to record)"
+	}
+	return f.name()
+}
+
 func (f *file) encode(b []byte, r *Record) []byte { return appendJSON(b, r) }
 
 // open opens the path in place of the file that f has.
 func (f *file) open() error {
-	if err := os.MkdirAll(filepath.Dir(f.path), dirMode); err != nil {
+	dir := filepath.Dir(f.path)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return err
+	}
+	if err := guarded(dir); err != nil {
 		return err
 	}
 	// A FIFO must not block the open, nor a terminal become this process's.
@@ -67,8 +81,8 @@ func (f *file) open() error {
 
 // check refuses what is no file of ours, and finds where it ends.
 func (f *file) check() error {
-	var st unix.Stat_t
-	if err := f.control("fstat", func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
+	st, err := f.stat()
+	if err != nil {
 		return err
 	}
 	if err := trusted(f.path, &st); err != nil {
@@ -78,24 +92,11 @@ func (f *file) check() error {
 	return f.mend()
 }
 
-// trusted says what is wrong with a file that records are to be added to.
-func trusted(path string, st *unix.Stat_t) error {
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return fmt.Errorf("%s is not a regular file", path)
-	case int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to uid %d, not to uid %d: chown or move it", path, st.Uid, os.Geteuid())
-	case st.Mode&0o022 != 0:
-		return fmt.Errorf("%s has mode %#o, so that others may write it: chmod go-w", path, st.Mode&0o7777)
-	}
-	return nil
-}
-
 // look finds out whether the file is still the one that it was: with the same
 // end, and with a name.
 func (f *file) look(open int) error {
-	var st unix.Stat_t
-	if err := f.control("fstat", func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
+	st, err := f.stat()
+	if err != nil {
 		return err
 	}
 	if st.Nlink == 0 { // nobody would ever read what is written here
@@ -133,7 +134,12 @@ func (f *file) write(line []byte) error {
 
 // takeBack takes n bytes off the end, or remembers to end the line.
 func (f *file) takeBack(n int64) {
-	if err := f.f.Truncate(f.end); err != nil {
+	st, err := f.stat()
+	if err == nil {
+		f.end = st.Size - n
+		err = f.f.Truncate(f.end)
+	}
+	if err != nil {
 		f.end += n
 		f.torn = true
 		return
@@ -146,6 +152,9 @@ func (f *file) reopen(open int) error {
 	if err := next.open(); err != nil {
 		return err
 	}
+	if same, err := f.same(next); same || err != nil {
+		return errors.Join(err, next.f.Close())
+	}
 	if err := next.back(int64(open) * maxDone); err != nil {
 		return errors.Join(err, next.close())
 	}
@@ -154,12 +163,25 @@ func (f *file) reopen(open int) error {
 	return old.close()
 }
 
-// close gives back what was allocated and not used.
+// same reports whether two are one file.
+func (f *file) same(other *file) (bool, error) {
+	a, aerr := f.stat()
+	b, berr := other.stat()
+	return a.Dev == b.Dev && a.Ino == b.Ino, errors.Join(aerr, berr)
+}
+
+// close gives back what was allocated and not used. Failing to costs room on the
+// disk, and nothing else.
 func (f *file) close() error {
-	if f.backed > f.end {
-		_ = f.f.Truncate(f.end) // costs room on the disk at worst
+	if st, err := f.stat(); err == nil && f.backed > st.Size {
+		_ = f.f.Truncate(st.Size)
 	}
 	return f.f.Close()
+}
+
+func (f *file) stat() (st unix.Stat_t, err error) {
+	err = f.control("stat", func(fd int) error { return unix.Fstat(fd, &st) })
+	return st, err
 }
 
 // control runs a system call on the file's descriptor.

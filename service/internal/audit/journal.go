@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
@@ -11,14 +13,18 @@ import (
 
 // The message ids of records in the journal: journalctl MESSAGE_ID=….
 const (
-	MessageCall   = "5b0ee2d7a0c44f6c9d0a4c8f1e7b3a61"
-	MessageDone   = "c1f3a95d8e624b0fa7d25b96e4083f7c"
-	MessageDenied = "8f27d4163bca49e5b1507ea9c2d86e04"
+	MessageCall   = "a5dea5d7b46641db8a4c026a9f8d1ca7"
+	MessageDone   = "06fb73500b0e4fa28f8297d919f3c08e"
+	MessageDenied = "b4c37f8e0bcd44fc9b1cc5d15cdba103"
 )
 
 const (
 	// journalTimeout is how long a record waits for journald to read.
 	journalTimeout = 2 * time.Second
+
+	// journalRest is how long journald is left alone after that: records fail at
+	// once meanwhile, so that those who wait for the Log do not wait one by one.
+	journalRest = time.Second
 
 	// maxMessage is the length of a MESSAGE, in bytes.
 	maxMessage = maxFunction + maxError + 256
@@ -31,6 +37,8 @@ const (
 type journald struct {
 	service string
 	conn    *native.Conn
+	stuck   error     // why the last record was not taken, if for the time that it took
+	until   time.Time // when to try again after that
 }
 
 func openJournal(service string) (*journald, error) {
@@ -38,15 +46,27 @@ func openJournal(service string) (*journald, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the audit: journal: %w", err)
 	}
-	return &journald{service, conn}, nil
+	return &journald{service: service, conn: conn}, nil
 }
 
-func (*journald) name() string                { return "journal" }
-func (*journald) prepare(int, int) error      { return nil }
-func (*journald) spare() bool                 { return true }
-func (*journald) reopen(int) error            { return nil }
-func (j *journald) write(record []byte) error { return j.conn.Send(record) }
-func (j *journald) close() error              { return j.conn.Close() }
+func (*journald) name() string           { return "journal" }
+func (j *journald) describe() string     { return j.name() }
+func (*journald) prepare(int, int) error { return nil }
+func (*journald) spare() bool            { return true }
+func (*journald) reopen(int) error       { return nil }
+func (j *journald) close() error         { return j.conn.Close() }
+
+func (j *journald) write(record []byte) error {
+	if j.stuck != nil && time.Now().Before(j.until) {
+		return j.stuck
+	}
+	err := j.conn.Send(record)
+	j.stuck = nil
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		j.stuck, j.until = err, time.Now().Add(journalRest)
+	}
+	return err
+}
 
 func (j *journald) encode(b []byte, r *Record) []byte {
 	id, priority := kind(r)

@@ -42,12 +42,13 @@ func newLog(c Config, sinks []sink) *Log {
 	return l
 }
 
-// Sinks says where records go, for the daemon to log when it starts.
+// Sinks says where records go, and which promise a sink cannot keep here, for the
+// daemon to log when it starts.
 func (l *Log) Sinks() (names []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.posts {
-		names = append(names, p.name())
+		names = append(names, p.describe())
 	}
 	return names
 }

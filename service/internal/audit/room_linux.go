@@ -16,6 +16,7 @@ func (f *file) back(size int64) error {
 		err = f.allocate(size)
 	}
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		f.weak = true
 		return f.expect(size)
 	}
 	return err

@@ -10,6 +10,9 @@ type sink interface {
 	// name says what it is, for errors: "audit file /var/log/x/audit.log".
 	name() string
 
+	// describe is name with what its promises lack here, for the daemon's log.
+	describe() string
+
 	// encode appends r as the sink takes it.
 	encode(b []byte, r *Record) []byte
 
@@ -34,6 +37,7 @@ type sink interface {
 type stream struct{ w io.Writer }
 
 func (stream) name() string                      { return "standard error" }
+func (s stream) describe() string                { return s.name() }
 func (stream) encode(b []byte, r *Record) []byte { return appendJSON(b, r) }
 func (stream) prepare(int, int) error            { return nil }
 func (stream) spare() bool                       { return true }
