@@ -96,7 +96,7 @@ func (s *Stream[T]) next() (v T, err error) {
 	if err := s.prepare(); err != nil {
 		return v, err
 	}
-	rest, err := s.plan.Decode(b, &v, s.end.Positional)
+	rest, _, err := s.plan.DecodeBy(s.end.Rules(), b, &v)
 	if err == nil && len(rest) > 0 {
 		err = errors.New("an element with bytes behind it")
 	}

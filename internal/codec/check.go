@@ -13,12 +13,13 @@ type checker struct {
 	pos        int   // of the next byte to read
 	depth      int   // arrays and maps that are open
 	budget     int64 // bytes that may yet be allocated
+	most       int64 // and at first, when a Rules says so
 	positional bool  // structs are arrays here
+	loose      bool  // fields that are not known are skipped
 }
 
 func newChecker(data []byte, positional bool) checker {
-	size := min(len(data), MaxMessage)
-	return checker{data: data, positional: positional, budget: MaxDecoded + DecodedFactor*int64(size)}
+	return Rules{Positional: positional}.checker(data)
 }
 
 // item checks the item at pos, and leaves pos behind it.
@@ -156,42 +157,52 @@ func (c *checker) keyedFields(n *node, h head) error {
 		return err
 	}
 	var seen [MaxFields / 64]uint64
+	var unknown keySet
 	for range int(h.arg) {
-		i, err := c.fieldKey(n)
+		i, name, err := c.fieldKey(n)
 		if err != nil {
 			return err
 		}
+		if i < 0 {
+			if err := c.unknownField(&unknown, name); err != nil {
+				return err
+			}
+			continue
+		}
 		f := &n.fields[i]
 		if seen[i/64]&(1<<(i%64)) != 0 {
-			return below("."+f.name, refuse("the field is there twice"))
+			return below("."+f.key, refuse("the field is there twice"))
 		}
 		seen[i/64] |= 1 << (i % 64)
 		if err := c.item(f.node); err != nil {
-			return below("."+f.name, err)
+			return below("."+f.key, err)
 		}
 	}
 	c.depth--
 	return n.missing(&seen)
 }
 
-// fieldKey reads the key of a field and finds its index.
-func (c *checker) fieldKey(n *node) (int, error) {
+// fieldKey reads the key of a field and finds its index, which is -1 for one that
+// is not known and may be skipped.
+func (c *checker) fieldKey(n *node) (index int, name []byte, err error) {
 	h, err := c.head()
 	if err != nil {
-		return 0, below("", err)
+		return 0, nil, below("", err)
 	}
 	if h.major != majorText {
-		return 0, mismatch(h, "the name of a field")
+		return 0, nil, mismatch(h, "the name of a field")
 	}
-	name, err := c.bytes(h)
-	if err != nil {
-		return 0, err
+	if name, err = c.bytes(h); err != nil {
+		return 0, nil, err
 	}
 	i, ok := n.byKey[string(name)]
-	if !ok || n.fields[i].node.kind == kindBeside {
-		return 0, refuse("there is no field %.64q", name)
+	switch {
+	case !ok && c.loose:
+		return -1, name, nil
+	case !ok || n.fields[i].node.kind == kindBeside:
+		return 0, nil, refuse("there is no field %.64q", name)
 	}
-	return i, nil
+	return i, name, nil
 }
 
 // missing refuses a struct of which a field that must be there is not.
@@ -199,7 +210,7 @@ func (n *node) missing(seen *[MaxFields / 64]uint64) error {
 	for i := range n.fields {
 		f := &n.fields[i]
 		if seen[i/64]&(1<<(i%64)) == 0 && !f.optional && f.node.kind != kindBeside {
-			return below("."+f.name, refuse("the field is missing"))
+			return below("."+f.key, refuse("the field is missing"))
 		}
 	}
 	return nil
@@ -243,10 +254,13 @@ func (c *checker) open(count uint64, width int) error {
 // times size.
 func (c *checker) charge(count, size int64) error {
 	const most = 1 << 38 // so that the product fits
-	if c.budget -= count * min(size, most); c.budget < 0 {
-		return refuse("the message would take more than %d MiB and %d times its size to decode", MaxDecoded>>20, DecodedFactor)
+	if c.budget -= count * min(size, most); c.budget >= 0 {
+		return nil
 	}
-	return nil
+	if c.most > 0 {
+		return refuse("it would take more than %d KiB to decode", c.most>>10)
+	}
+	return refuse("the message would take more than %d MiB and %d times its size to decode", MaxDecoded>>20, DecodedFactor)
 }
 
 // chargeMap counts a map: groups of eight slots, twice as many as needed at

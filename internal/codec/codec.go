@@ -51,6 +51,8 @@ var (
 	encMode = must(encOptions(cbor.EncTagNone).UserBufferEncMode())
 	decMode = must(decOptions().DecMode())
 
+	looseMode = must(looseOptions().DecMode())
+
 	valueEncMode = must(encOptions(cbor.EncTagRequired).UserBufferEncMode())
 	valueDecMode = must(decOptions().DecMode())
 )
@@ -86,6 +88,13 @@ func decOptions() cbor.DecOptions {
 		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
 		TextUnmarshaler:   cbor.TextUnmarshalerTextString,
 	}
+}
+
+// looseOptions let unknown fields pass: the checker has looked at them.
+func looseOptions() cbor.DecOptions {
+	o := decOptions()
+	o.ExtraReturnErrors = cbor.ExtraDecErrorNone
+	return o
 }
 
 // must is for modes made of constants, which a test of any kind would find

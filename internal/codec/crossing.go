@@ -54,11 +54,14 @@ type StreamEnd struct {
 	// The rest is set by the link on the side that receives. Next is the next
 	// element, io.EOF at the end. Fail is told of an element that does not
 	// decode. Stop says that no more is wanted; it may be called twice.
-	Next       func() ([]byte, error)
-	Fail       func(error)
-	Stop       func()
-	Positional bool
+	Next              func() ([]byte, error)
+	Fail              func(error)
+	Stop              func()
+	Positional, Loose bool // Rules' fields
 }
+
+// Rules are how an element is decoded.
+func (e *StreamEnd) Rules() Rules { return Rules{Positional: e.Positional, Loose: e.Loose} }
 
 // A Crossing is a value that travels, or may travel, beside the CBOR: the
 // argument or result itself, or a direct field of it. All but Bytes are left
@@ -67,6 +70,7 @@ type Crossing struct {
 	Kind  Kind
 	Index int          // of the field in its struct; -1 for the value itself
 	Name  string       // of the field, as in errors: "HelloArgs.Body"; of the type when Index is -1
+	Key   string       // of the field, as on the wire: "body"; empty when Index is -1
 	Type  reflect.Type // of the field
 
 	offset uintptr
@@ -159,7 +163,7 @@ func crossings(top *node) []Crossing {
 	for _, f := range top.fields {
 		if k, ok := crossingKind(f.node); ok {
 			list = append(list, Crossing{
-				Kind: k, Index: f.index, Name: name + "." + f.name, Type: f.node.typ,
+				Kind: k, Index: f.index, Name: name + "." + f.name, Key: f.key, Type: f.node.typ,
 				offset: top.typ.Field(f.index).Offset, owner: owner,
 			})
 		}

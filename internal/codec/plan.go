@@ -82,7 +82,7 @@ func (p *Plan) Crossings() []Crossing { return p.crossings }
 func (p *Plan) Append(buf *bytes.Buffer, ptr any, positional bool) error {
 	value, err := p.view(ptr, positional)
 	if err != nil {
-		return err
+		return p.at(err)
 	}
 	start := buf.Len()
 	if err := p.append(buf, ptr, value, positional); err != nil {
@@ -115,24 +115,36 @@ func (p *Plan) append(buf *bytes.Buffer, ptr, value any, positional bool) error 
 // type, points to, from the first item of data, and returns the bytes after
 // it. On an error the value may be partly set.
 func (p *Plan) Decode(data []byte, ptr any, positional bool) (rest []byte, err error) {
-	value, err := p.view(ptr, positional)
+	c := newChecker(data, positional)
+	if rest, err = p.decode(&c, ptr); err != nil {
+		return nil, p.at(err)
+	}
+	return rest, nil
+}
+
+func (p *Plan) decode(c *checker, ptr any) (rest []byte, err error) {
+	value, err := p.view(ptr, c.positional)
 	if err != nil {
 		return nil, err
 	}
-	c := newChecker(data, positional)
 	if err := c.item(p.top); err != nil {
-		return nil, p.at(err)
+		return nil, err
 	}
 	if c.pos > MaxMessage {
-		return nil, fmt.Errorf("%s: %d bytes of CBOR are more than %d", p.name, c.pos, MaxMessage)
+		return nil, refuse("%d bytes of CBOR are more than %d", c.pos, MaxMessage)
 	}
+	item, rest := c.data[:c.pos], c.data[c.pos:]
 	if p.top.kind == kindBeside {
-		return data[c.pos:], nil
+		return rest, nil
 	}
-	if err := decMode.Unmarshal(data[:c.pos], value); err != nil {
-		return nil, fmt.Errorf("%s: %w", p.name, err)
+	mode := decMode
+	if c.loose {
+		mode = looseMode
 	}
-	return data[c.pos:], nil
+	if err := mode.Unmarshal(item, value); err != nil {
+		return nil, refuse("%w", err)
+	}
+	return rest, nil
 }
 
 // view is ptr as a pointer to the derived type of the form. The check of its
@@ -140,7 +152,7 @@ func (p *Plan) Decode(data []byte, ptr any, positional bool) (rest []byte, err e
 func (p *Plan) view(ptr any, positional bool) (any, error) {
 	given := (*iface)(unsafe.Pointer(&ptr))
 	if given.typ != (*iface)(unsafe.Pointer(&p.nils.given)).typ || given.data == nil {
-		return nil, fmt.Errorf("%s: a %T was given where a %s is wanted", p.name, ptr, p.ptr)
+		return nil, refuse("a %T was given where a %s is wanted", ptr, p.ptr)
 	}
 	form := p.nils.keyed
 	if positional {

@@ -27,13 +27,18 @@ type uint8x struct{ V uint8 }
 // decodeHex decodes hex, in which spaces are for the reader.
 func decodeHex[T any](t *testing.T, text string, positional bool) error {
 	t.Helper()
+	var v T
+	_, err := mustPlan[T](t).Decode(fromHex(t, text), &v, positional)
+	return err
+}
+
+func fromHex(t *testing.T, text string) []byte {
+	t.Helper()
 	raw, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var v T
-	_, err = mustPlan[T](t).Decode(raw, &v, positional)
-	return err
+	return raw
 }
 
 func wantErr(t *testing.T, what string, err error, want string) {
@@ -94,11 +99,11 @@ func TestDecodeKeyed(t *testing.T) {
 		"a5" + name + l + a + "616e01 6170f5": "",
 		"a5" + name + l + a + "616e01 6170f6": "",
 		"a2" + name + l:                       "strict.A: the field is missing",
-		"a2" + l + a:                          "strict.Name: the field is missing",
+		"a2" + l + a:                          "strict.name: the field is missing",
 		"a3" + "644e414d45 6161" + l + a:      `strict: there is no field "NAME"`,
 		"a4" + name + l + a + "617801":        `strict: there is no field "x"`,
-		"a4" + name + l + a + name:            "strict.Name: the field is there twice",
-		"a4" + name + l + a + "616ef6":        "strict.N: null where",
+		"a4" + name + l + a + name:            "strict.name: the field is there twice",
+		"a4" + name + l + a + "616ef6":        "strict.n: null where",
 		"a3" + "446e616d65 6161" + l + a:      "strict: bytes where the name of a field is wanted",
 		"a3" + name + "614c 81a0" + a:         "strict.L[0].V: the field is missing",
 		"83 01 02 03":                         "strict: an array where a map of fields is wanted",

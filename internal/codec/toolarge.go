@@ -39,7 +39,7 @@ func (p *Plan) largest(item []byte, positional bool) (name string, size int) {
 func (c *checker) span(n *node, i int) (*field, int, error) {
 	f := n.nth(i)
 	if !c.positional {
-		index, err := c.fieldKey(n)
+		index, _, err := c.fieldKey(n)
 		if err != nil {
 			return nil, 0, err
 		}

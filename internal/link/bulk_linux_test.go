@@ -45,7 +45,7 @@ func (s *nums) read(t testing.TB, n int) (count int, err error) {
 			return count, err
 		}
 		var v int
-		if err := decodeAll(p, b, &v, s.end.Positional); err != nil || v != count {
+		if _, err := decodeAll(p, s.end.Rules(), b, &v); err != nil || v != count {
 			t.Fatalf("%d, want %d: %v", v, count, err)
 		}
 		count++

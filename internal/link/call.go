@@ -82,7 +82,7 @@ func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, e
 
 // check compares what both ends know of f, when they differ at all.
 func (l *Link) check(f *Function) error {
-	if l.positional || l.hello.Functions == nil || l.cfg.Side == mux.WorkerSide {
+	if l.positional || l.cfg.Service || l.hello.Functions == nil || l.cfg.Side == mux.WorkerSide {
 		return nil
 	}
 	theirs, ok := l.hello.Functions[f.Name]
@@ -175,7 +175,7 @@ func (c *Call) onError(ev mux.Event) error {
 	if err := failurePlan.only(ev.Payload, &f, "ERROR"); err != nil {
 		return err
 	}
-	c.complete(c.l.cfg.Errors.decode(&f))
+	c.complete(c.l.cfg.Errors.decode(&f, c.l.resultRules().Loose))
 	return nil
 }
 
@@ -264,7 +264,7 @@ func (c *Call) isOver() bool {
 }
 
 func (c *Call) decode(b []byte) error {
-	if err := decodeAll(c.plan, b, c.result, c.l.positional); err != nil {
+	if _, err := decodeAll(c.plan, c.l.resultRules(), b, c.result); err != nil {
 		return frame.Violated("reply", "the result of %q: %v", c.name, err)
 	}
 	return nil

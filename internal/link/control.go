@@ -30,6 +30,8 @@ func (l *Link) setLevel(level int) {
 func (l *Link) onControl(ev mux.Event) error {
 	manager := l.cfg.Side == mux.ManagerSide
 	switch {
+	case l.cfg.Service && ev.Handle >= frame.ForwardLog && ev.Handle <= frame.LogLevel:
+		return frame.Violated("handle", "%s between a client and a service", ev.Handle)
 	case ev.Handle == frame.ForwardLog && manager:
 		return l.onLog(ev.Payload)
 	case ev.Handle == frame.Shutdown && !manager:

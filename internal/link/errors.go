@@ -195,8 +195,9 @@ func encodeTyped(code string, t reflect.Type, err error) (d typedError, ok bool)
 }
 
 // decode is the Failure that f describes. Codes that are not registered here are
-// left out: the text says what they said.
-func (e *Errors) decode(f *failure) *Failure {
+// left out: the text says what they said. With loose, a typed error may bring
+// fields that are not known here.
+func (e *Errors) decode(f *failure, loose bool) *Failure {
 	out := &Failure{Code: f.Code, Message: f.Text, Stack: f.Stack}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -207,7 +208,7 @@ func (e *Errors) decode(f *failure) *Failure {
 	}
 	for _, d := range f.Data[:min(len(f.Data), maxKinds)] {
 		if t, ok := e.types[d.Code]; ok {
-			if err := decodeTyped(t, d.Fields); err != nil {
+			if err := decodeTyped(t, d.Fields, codec.Rules{Loose: loose}); err != nil {
 				out.Errs = append(out.Errs, err)
 			}
 		}
@@ -230,7 +231,7 @@ func (e *Errors) sentinel(code string) error {
 	return e.sentinels[code]
 }
 
-func decodeTyped(t reflect.Type, fields []byte) error {
+func decodeTyped(t reflect.Type, fields []byte, r codec.Rules) error {
 	base := t
 	if t.Kind() == reflect.Pointer {
 		base = t.Elem()
@@ -240,7 +241,7 @@ func decodeTyped(t reflect.Type, fields []byte) error {
 		return nil
 	}
 	v := reflect.New(base)
-	if rest, err := p.Decode(fields, v.Interface(), false); err != nil || len(rest) > 0 {
+	if _, err := decodeAll(p, r, fields, v.Interface()); err != nil {
 		return nil
 	}
 	if t.Kind() != reflect.Pointer {

@@ -85,7 +85,7 @@ func TestErrorsCrossAsThemselves(t *testing.T) {
 // TestErrorsThatAreNotRegisteredHere cross as text.
 func TestErrorsThatAreNotRegisteredHere(t *testing.T) {
 	far := registered(t).encode(CodeReturned, errors.Join(errSentinel, codeError{9}), "")
-	got := (&Errors{}).decode(far)
+	got := (&Errors{}).decode(far, false)
 	if len(got.Errs) > 0 || !strings.Contains(got.Message, "code 9") {
 		t.Error(got)
 	}

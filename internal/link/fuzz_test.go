@@ -121,7 +121,7 @@ func FuzzFailure(f *testing.F) {
 		if failurePlan.only(b, &m, "ERROR") != nil {
 			return
 		}
-		fail := errs.decode(&m)
+		fail := errs.decode(&m, false)
 		if len(fail.Errs) > 2*maxKinds || fail.Message != m.Text {
 			t.Fatal(fail)
 		}

@@ -16,14 +16,15 @@ func guard(err *error) {
 	}
 }
 
-// decodeAll decodes b, which must hold nothing else, into v.
-func decodeAll(p *codec.Plan, b []byte, v any, positional bool) (err error) {
+// decodeAll decodes b, which must hold nothing else, into v. memory is what that
+// took beyond b.
+func decodeAll(p *codec.Plan, r codec.Rules, b []byte, v any) (memory int64, err error) {
 	defer guard(&err)
-	rest, err := p.Decode(b, v, positional)
+	rest, memory, err := p.DecodeBy(r, b, v)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes too many", len(rest))
 	}
-	return err
+	return memory, err
 }
 
 // checkLength keeps what the peer would take for a violation from being sent.

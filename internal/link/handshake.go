@@ -4,14 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 
+	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
 func (l *Link) ownHello(functions map[string]string) []byte {
 	h := l.cfg.Hello
-	h.Digest = l.cfg.Functions.Digest()
-	h.Window, h.Streams = mux.Window, uint32(l.cfg.Streams)
+	h.Digest = l.digest()
+	h.Window, h.Streams = uint32(l.cfg.window()), uint32(l.cfg.Streams)
 	h.Functions = functions
 	if h.Functions == nil {
 		h.Functions = map[string]string{}
@@ -26,6 +27,15 @@ func (l *Link) ownHello(functions map[string]string) []byte {
 	return b
 }
 
+// digest is what HELLO tells of this side's functions. A client and a service
+// tell nothing: neither goes by what the other has.
+func (l *Link) digest() []byte {
+	if l.cfg.Service {
+		return make([]byte, sha256.Size)
+	}
+	return l.cfg.Functions.Digest()
+}
+
 // Greeted waits for the peer's HELLO. It is called once. A peer that does not
 // say it within HandshakeTimeout ends the link, whether or not anybody waits.
 func (l *Link) Greeted(ctx context.Context) (Hello, error) {
@@ -35,6 +45,15 @@ func (l *Link) Greeted(ctx context.Context) (Hello, error) {
 		}
 	}
 	return l.hello, nil
+}
+
+// toldFunctions is what a worker tells of its functions: something only when
+// its manager has others.
+func (l *Link) toldFunctions() map[string]string {
+	if l.positional || l.cfg.Service {
+		return nil
+	}
+	return l.cfg.Functions.Signatures()
 }
 
 // ungreeted ends a link whose handshake takes too long.
@@ -50,21 +69,20 @@ func (l *Link) greet(ev mux.Event) error {
 		return frame.Violated("handshake", "%s %s before HELLO", ev.Kind, ev.Handle)
 	}
 	var hello Hello
-	if err := helloPlan.only(ev.Payload, &hello, "HELLO"); err != nil {
-		return frame.Violated("handshake", "%v", err)
+	if _, err := decodeAll(helloPlan.plan(), codec.Rules{Loose: l.resultRules().Loose}, ev.Payload, &hello); err != nil {
+		return frame.Violated("handshake", "HELLO: %v", err)
+	}
+	if l.cfg.Service && len(hello.Functions) > 0 {
+		return frame.Violated("handshake", "HELLO with %d functions between a client and a service", len(hello.Functions))
 	}
 	if hello.Window < mux.MinWindow || hello.Window > mux.TopWindow || hello.Streams < 1 || hello.Streams > ManagerStreams || len(hello.Digest) != sha256.Size {
 		return frame.Violated("handshake", "a window of %d bytes, %d streams, a digest of %d bytes", hello.Window, hello.Streams, len(hello.Digest))
 	}
 	l.hello = hello
-	l.positional = string(hello.Digest) == string(l.cfg.Functions.Digest())
+	l.positional = !l.cfg.Service && string(hello.Digest) == string(l.digest())
 	var answer []byte
 	if l.cfg.Side == mux.WorkerSide {
-		var functions map[string]string
-		if !l.positional {
-			functions = l.cfg.Functions.Signatures()
-		}
-		answer = l.ownHello(functions)
+		answer = l.ownHello(l.toldFunctions())
 		l.setLevel(hello.Level)
 	}
 	l.patience.Stop()

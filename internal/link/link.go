@@ -47,11 +47,15 @@ type Config struct {
 	Hello     Hello     // what this side tells; digest, window and streams are filled in
 	Functions *Registry // what this side implements, or calls
 	Errors    *Errors
-	Streams   int // how many streams the peer may open; 0: the named constant of its side
+	Streams   int // how many streams the peer may open; 0: the named constant of its side; a service goes by Limits
 
 	// Service says that the link is one between a client, on the manager's side,
 	// and a service: see PROTOCOL.md, Services.
 	Service bool
+
+	// Limits are of a service: Service on the worker's side. Elsewhere they do
+	// nothing.
+	Limits Limits
 
 	// Serving makes the link read all the time, and run short functions in the
 	// reader. Workers and services set it.
@@ -120,15 +124,13 @@ func (l *Link) Keep(key any, create func() any) any {
 // New starts a link over t, which it owns from then on. A manager says HELLO at
 // once, a worker after the manager's.
 func New(t mux.Transport, cfg Config) *Link {
-	if cfg.Streams == 0 {
-		cfg.Streams = WorkerStreams
-		if cfg.Side == mux.WorkerSide {
-			cfg.Streams = ManagerStreams
-		}
-	}
+	cfg = cfg.limited()
 	l := &Link{cfg: cfg, bulk: map[uint32]*mux.Stream{}, incoming: map[uint32]*Incoming{}, asking: make(chan struct{}, askers)}
 	s := mux.NewState(cfg.Side, cfg.Streams)
 	s.Record = cfg.Record
+	if cfg.serves() {
+		s.Limit(cfg.Limits.mux())
+	}
 	s.Raw(frame.Preamble())
 	if cfg.Side == mux.ManagerSide {
 		s.Control(frame.Hello, l.ownHello(nil))

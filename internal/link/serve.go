@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
@@ -22,8 +23,8 @@ func (l *Link) onCall(ev mux.Event) error {
 	}
 	in := &Incoming{l: l, st: ev.Stream, grants: h.Grants}
 	ev.Stream.User = in
-	if h.Remaining > 0 {
-		in.deadline = time.Now().Add(time.Duration(h.Remaining))
+	if left := l.cfg.callTime(h.Remaining); left > 0 {
+		in.deadline = time.Now().Add(left)
 	}
 	in.fn, err = l.target(&h, name)
 	if err != nil {
@@ -98,7 +99,7 @@ func (l *Link) discardParts(parts []part, files []*os.File) {
 func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 	l := in.l
 	in.args = in.fn.New()
-	if err := decodeAll(in.fn.Args, args, in.args, l.positional); err != nil {
+	if _, err := decodeAll(in.fn.Args, codec.Rules{Positional: l.positional}, args, in.args); err != nil {
 		if l.positional {
 			return frame.Violated("message", "the argument of %q: %v", in.fn.Name, err)
 		}

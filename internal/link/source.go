@@ -53,7 +53,7 @@ func (ls *landings) sourceError(h frame.Handle, payload []byte) error {
 	err := frame.Violated("handle", "%s on a bulk stream", h)
 	if h == frame.Error {
 		if err = failurePlan.only(payload, &f, "ERROR"); err == nil {
-			return ls.l.cfg.Errors.decode(&f)
+			return ls.l.cfg.Errors.decode(&f, ls.l.resultRules().Loose)
 		}
 	}
 	ls.l.conn.Fail(err)
@@ -67,7 +67,7 @@ func (ls *landings) attach(c *codec.Crossing, st *mux.Stream) {
 		field.Set(reflect.New(field.Type().Elem()))
 	}
 	end := streamEnd(field)
-	end.Positional = ls.l.positional
+	end.Positional, end.Loose = ls.l.positional, ls.l.resultRules().Loose
 	end.Next = func() ([]byte, error) {
 		payload, err := ls.next(st)
 		if err != nil {

@@ -109,7 +109,7 @@ func sameValue(b []byte, want greet) error {
 	var got greet
 	p, err := codec.PlanOf(reflect.TypeFor[greet]())
 	if err == nil {
-		err = decodeAll(p, b, &got, true)
+		_, err = decodeAll(p, codec.Rules{Positional: true}, b, &got)
 	}
 	return errors.Join(err, same(got, want))
 }

@@ -40,8 +40,11 @@ func (s *State) Admit(h frame.Header) error {
 
 // admitControl keeps a peer that asks and does not listen from filling memory.
 func (s *State) admitControl(h frame.Header) error {
-	if h.Handle == frame.Ping && s.pongs >= MaxPongs {
-		return frame.Violated("quota", "a PING after %d whose answers were not taken", MaxPongs)
+	switch {
+	case h.Handle == frame.Ping && s.pongs >= s.limits.Pongs:
+		return frame.Violated("quota", "a PING after %d whose answers were not taken", s.limits.Pongs)
+	case int(h.Length) > s.limits.Control:
+		return frame.Violated("length", "%s of %d bytes, more than %d", h.Handle, h.Length, s.limits.Control)
 	}
 	return nil
 }
@@ -63,7 +66,7 @@ func (s *State) admitOpen(h frame.Header) error {
 		return frame.Violated("stream", "OPEN of stream %d, the next one is %d", h.Stream, s.peerNext)
 	case s.peers >= s.peerMax:
 		return frame.Violated("streams", "more than %d streams at once", s.peerMax)
-	case cost(h) > Window:
+	case cost(h) > int64(s.limits.Window):
 		return frame.Violated("credit", "an OPEN of %d bytes", h.Length)
 	case h.Flags&frame.More != 0 && h.Handle != frame.CallFunction:
 		return frame.Violated("flags", "MORE of %s on stream %d", h.Handle, h.Stream)

@@ -86,6 +86,7 @@ type State struct {
 	peerMax  int
 	window   int64 // what each new stream may send at first: the peer's announcement
 	grown    int64
+	limits   Limits
 	long     int       // long messages under way
 	longWait []*Stream // and streams that wait for a place
 
@@ -112,7 +113,7 @@ type segment struct {
 // NewState returns the state of a fresh link. peerStreams bounds how many streams
 // the peer may have open at once.
 func NewState(side Side, peerStreams int) *State {
-	s := &State{side: side, next: 1, peerNext: 2, streams: map[uint32]*Stream{}, ownMax: 1, peerMax: peerStreams, window: MinWindow}
+	s := &State{side: side, next: 1, peerNext: 2, streams: map[uint32]*Stream{}, ownMax: 1, peerMax: peerStreams, window: MinWindow, limits: usual}
 	if side == WorkerSide {
 		s.next, s.peerNext = 2, 1
 	}
@@ -177,7 +178,8 @@ func (s *State) openLong(st *Stream, c chunk) {
 // add makes a stream. BULK is one-way: its other direction is over from the
 // start.
 func (s *State) add(id uint32, handle frame.Handle) *Stream {
-	st := &Stream{ID: id, sendOpen: true, recvOpen: true, credit: s.window, window: Window, allowed: Window}
+	window := int64(s.limits.Window)
+	st := &Stream{ID: id, sendOpen: true, recvOpen: true, credit: s.window, window: window, allowed: window}
 	if handle == frame.Bulk {
 		st.sendOpen = s.opened(id)
 		st.recvOpen = !st.sendOpen
@@ -270,7 +272,7 @@ func (s *State) settle(st *Stream) {
 	}
 	st.gone = true
 	delete(s.streams, st.ID)
-	s.grown -= st.window - Window
+	s.grown -= st.window - int64(s.limits.Window)
 	s.dropPart(st)
 	switch {
 	case s.opened(st.ID):
