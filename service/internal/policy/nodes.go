@@ -20,11 +20,11 @@ const (
 func (p *parser) plain(n *yaml.Node, depth int) bool {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return p.wrong(n, "an alias (*%s): write out what it stands for", n.Value)
+		return p.wrong(n, "an alias to %s: write out what it stands for", clipped(n.Value))
 	case n.Anchor != "":
-		return p.wrong(n, "an anchor (&%s): leave it out", n.Anchor)
+		return p.wrong(n, "an anchor %s: leave it out", clipped(n.Anchor))
 	case n.Style&yaml.TaggedStyle != 0:
-		return p.wrong(n, "a tag (%s): leave it out", n.Tag)
+		return p.wrong(n, "a tag %s: leave it out", clipped(n.Tag))
 	case depth > maxNested:
 		return p.wrong(n, "lists and mappings lie more than %d deep in each other", maxNested)
 	}

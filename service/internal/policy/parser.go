@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -98,6 +99,9 @@ func (p *parser) decode(decoder *yaml.Decoder, n *yaml.Node) bool {
 		if l, err := strconv.Atoi(number); err == nil {
 			line, words = l, rest
 		}
+	}
+	if strings.ContainsFunc(words, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		words = clipped(words)
 	}
 	return p.at(line, "not YAML: %s", words)
 }
