@@ -6,12 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outwork-go/outwork/service/internal/command/shell"
 	"github.com/outwork-go/outwork/service/internal/schema"
 )
 
 // completeWord offers values for the next positional argument.
 func (l *leaf) completeWord(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if cmd.ArgsLenAtDash() >= 0 {
+	// cobra itself puts a dash behind what was typed before the word at the cursor.
+	if at := cmd.ArgsLenAtDash(); at >= 0 && at < len(args) && shell.Hands(l.f.Reply) {
 		return nil, cobra.ShellCompDirectiveDefault // a program and its arguments
 	}
 	f := l.wordAt(len(args))

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ import (
 const (
 	usualWidth = 80 // where stdout is no terminal
 	leastWidth = 40
-	mostTerm   = 24 // of what is explained, to have its explanation beside it
+	mostTerm   = 28 // of what is explained, to have its explanation beside it
 	indent     = 2
 )
 
@@ -38,7 +39,7 @@ func (r *run) help(cmd *cobra.Command, _ []string) {
 		p.width = max(leastWidth, w-1)
 	}
 	l := r.leaves[cmd]
-	p.intro(cmd, l)
+	p.intro(cmd)
 	p.usage(cmd, l)
 	if l != nil {
 		p.function(l)
@@ -53,19 +54,16 @@ func (r *run) help(cmd *cobra.Command, _ []string) {
 	_, _ = cmd.OutOrStdout().Write(output.Sanitize(p.Bytes())) // there is nobody to tell
 }
 
-// intro is what the verb is for. The texts of verbs that are no functions have
-// line ends that are meant.
-func (p *page) intro(cmd *cobra.Command, l *leaf) {
-	text := cmd.Long
-	if text == "" {
-		text = cmd.Short
-	}
+// intro is what the verb is for. The line ends of a text with indented lines are
+// meant.
+func (p *page) intro(cmd *cobra.Command) {
+	text := strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short))
 	switch {
 	case text == "":
-	case l != nil || !cmd.HasParent():
-		p.WriteString(shell.Wrap(text, 0, p.width) + "\n")
+	case strings.Contains(text, "\n ") || strings.Contains(text, "\n\t"):
+		p.WriteString(text + "\n\n")
 	default:
-		p.WriteString(strings.TrimSpace(text) + "\n\n")
+		p.WriteString(shell.Wrap(text, 0, p.width) + "\n")
 	}
 }
 
@@ -77,7 +75,7 @@ func (p *page) usage(cmd *cobra.Command, l *leaf) {
 	case l != nil:
 		p.term("  "+cmd.CommandPath(), l.synopsis())
 	case !group:
-		fmt.Fprintf(p, "  %s\n", cmd.UseLine())
+		fmt.Fprintf(p, "  %s\n", strings.Replace(cmd.UseLine(), "[flags]", "[OPTIONS]", 1))
 	}
 	if group {
 		fmt.Fprintf(p, "  %s [OPTIONS] COMMAND\n", cmd.CommandPath())
@@ -178,7 +176,10 @@ func replyTerms(t *schema.Type) (out []definition) {
 // otherwise.
 func whoMay(l *leaf) string {
 	who := "root"
-	if rule := l.f.Rule; rule.Kind != policy.Nobody && rule.String() != who {
+	switch rule := l.f.Rule; {
+	case rule.Kind == policy.Anyone:
+		who = rule.String()
+	case rule.Kind != policy.Nobody && rule.String() != who:
 		who += ", and " + rule.String()
 	}
 	who += "; files in " + l.r.Service.PolicyDir + " may say otherwise."
@@ -228,9 +229,9 @@ func (r *run) commands(cmd *cobra.Command, path string) (out []definition) {
 // options are the flags of cmd, its own first.
 func (p *page) options(r *run, cmd *cobra.Command) {
 	var own, all []definition
-	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch {
-		case f.Hidden:
+		case f.Hidden || cmd.Root().PersistentFlags().Lookup(f.Name) == f:
 		case f.Name == "help" || f.Name == "version":
 			all = append(all, optionTerm(f))
 		default:
@@ -260,6 +261,12 @@ func optionTerm(f *pflag.Flag) definition {
 		return definition{strings.TrimSpace(term + " " + v.Type()), explain(v.field)}
 	}
 	word, text := pflag.UnquoteUsage(f)
+	switch f.Name {
+	case "help":
+		text = "show this help"
+	case "version":
+		text = "print the version"
+	}
 	return definition{strings.TrimSpace(term + " " + optionWord(f, word)), text}
 }
 

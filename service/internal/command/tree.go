@@ -37,10 +37,13 @@ func (r *run) root() *cobra.Command {
 		verb.GroupID = otherGroup
 		root.AddCommand(verb)
 	}
+	_ = root.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions) // it is there
 	root.InitDefaultHelpFlag()
 	root.InitDefaultVersionFlag()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	rename(root, "help", "Explain a command")
+	rename(root, "completion", "Print what makes a shell complete this command")
 	return root
 }
 
@@ -88,6 +91,13 @@ func child(cmd *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
+// rename says in other words what a verb of cobra's does.
+func rename(root *cobra.Command, verb, short string) {
+	if c := child(root, verb); c != nil {
+		c.Short = short
+	}
+}
+
 // missingVerb is what a word does that is no function by itself: without more
 // words it tells what may follow.
 func missingVerb(cmd *cobra.Command, args []string) error {
@@ -102,8 +112,8 @@ func missingVerb(cmd *cobra.Command, args []string) error {
 
 func (r *run) globalFlags(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.BoolVar(&r.json, "json", false, "print the reply as one line of JSON, and each element of a stream")
+	f.BoolVar(&r.json, "json", false, "print the reply as a line of JSON")
 	f.Var(shell.TimeoutVar(&r.timeout), "timeout", "how long the call may take at most, as in 30s")
 	f.StringVar(&r.socket, "socket", "", "the daemon's socket (default "+r.Service.Socket.Path+")")
-	f.BoolVar(&r.dev, "dev", false, "ask a daemon of your own, which "+r.Service.Name+" daemon --dev started")
+	f.BoolVar(&r.dev, "dev", false, "ask a daemon of your own ("+r.Service.Name+" daemon --dev)")
 }

@@ -153,7 +153,7 @@ func closeFlows(t *schema.Type, v reflect.Value) {
 // copyFile copies what f holds, or what comes through it.
 func (j *Job) copyFile(ctx context.Context, f *os.File) error {
 	if info, err := f.Stat(); err == nil && info.Mode()&os.ModeSocket != 0 {
-		return Usagef("%s handed out a socket, and it was closed: add -- COMMAND, which gets it as fd 3", j.Function.Name)
+		return Usagef("%s handed out a socket, and it was closed: add -- PROGRAM, which gets it as fd 3", j.Function.Name)
 	}
 	return j.copy(ctx, f)
 }
@@ -225,6 +225,10 @@ func (j *Job) element(t *schema.Type, e reflect.Value) error {
 		return j.printJSONOf(t, e.Addr())
 	}
 	var b bytes.Buffer
-	line(&b, text(t, e))
+	s := text(t, e)
+	if t.Kind == schema.Struct {
+		s = visible(s)
+	}
+	line(&b, s)
 	return j.Shell.Print(b.Bytes())
 }

@@ -162,7 +162,7 @@ func length(f *schema.Field) string {
 func how(f *schema.Field) string {
 	switch {
 	case f.Secret:
-		return "the first line of a file, or - for standard input; asked for on a terminal"
+		return "is what the file holds, - standard input; asked for on a terminal"
 	case f.Type.Kind == schema.File:
 		return "a file to be opened, or - for standard input"
 	case f.Type.Kind == schema.Bytes:

@@ -101,8 +101,12 @@ func entries(t *schema.Type, v reflect.Value) []string {
 	return list
 }
 
-// pairs are the fields of a struct that hold something.
+// pairs are the fields of a struct that hold something; of a struct with one
+// field, its value.
 func pairs(t *schema.Type, v reflect.Value) []string {
+	if len(t.Fields) == 1 {
+		return []string{text(t.Fields[0].Type, v.Field(t.Fields[0].Index))}
+	}
 	var out []string
 	for i := range t.Fields {
 		f := &t.Fields[i]
