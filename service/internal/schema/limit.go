@@ -15,8 +15,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxExact is the largest integer up to which float64 has them all.
-const maxExact = 1 << 53
+const (
+	// maxExact is the largest integer up to which float64 has them all.
+	maxExact = 1 << 53
+
+	// maxFloat32 is the largest float32 as it is written. It is a little more
+	// than the value itself, and rounds to it.
+	maxFloat32 = 3.4028235e38
+)
 
 // A matcher is a limit made ready for checking.
 type matcher struct {
@@ -123,7 +129,7 @@ func (t *Type) natural() (least, most float64) {
 	case t.Kind == Duration:
 		return math.MinInt64, math.MaxInt64
 	case t.Kind == Float && t.Bits == 32:
-		return -math.MaxFloat32, math.MaxFloat32
+		return -maxFloat32, maxFloat32
 	}
 	return -math.MaxFloat64, math.MaxFloat64
 }
@@ -146,8 +152,8 @@ func (t *Type) bound(n *float64, natural float64) (*float64, error) {
 	case math.IsNaN(b) || b < least || b > most:
 		return nil, fmt.Errorf("%v is not in the range of the type", b)
 	case t.Kind == Float && t.Bits == 32:
-		b = float64(float32(b))
-		return &b, nil
+		b, err := strconv.ParseFloat(strconv.FormatFloat(b, 'g', -1, 32), 64)
+		return &b, err
 	case t.Kind == Float:
 	case b != math.Trunc(b):
 		return nil, fmt.Errorf("%v is not an integer", b)

@@ -103,6 +103,9 @@ func (p *schemaParser) elements(k Kind, r *reading, n *tree, depth int) (*Type, 
 	if err == nil && f.Type.Kind.beside() {
 		err = fmt.Errorf("%s can only be a field of the argument or result", f.Type.Kind)
 	}
+	if err == nil && k != Map && f.Type.Kind == Uint && f.Type.Bits == 8 {
+		err = errors.New("a list of bytes is text in base64")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("elements: %w", err)
 	}

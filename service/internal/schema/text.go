@@ -198,17 +198,23 @@ func (t *Type) largest(most float64) string {
 	return t.number(most)
 }
 
-// setFloat checks the range before the number is rounded to 32 bits.
+// setFloat checks the range also before the number is rounded to 32 bits, as
+// those do who go by the JSON Schema.
 func (t *Type) setFloat(v reflect.Value, text string, l *Limit) *Problem {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return t.wanted()
 	}
-	if p := t.checkFloat(n, l); p != nil {
-		return p
-	}
-	if least, most := t.natural(); n < least || n > most {
+	least, most := t.natural()
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0):
+		return t.checkFloat(n, nil)
+	case n < least || n > most:
 		return &Problem{Text: "must fit a float of 32 bits"}
+	case l != nil && l.Min != nil && n < *l.Min:
+		return t.tooSmall(*l.Min)
+	case l != nil && l.Max != nil && n > *l.Max:
+		return t.tooLarge(*l.Max)
 	}
 	v.SetFloat(n)
 	return nil

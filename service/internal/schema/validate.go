@@ -209,12 +209,21 @@ func (t *Type) checkFloat(n float64, l *Limit) *Problem {
 		return &Problem{Text: "must be a finite number"}
 	case l == nil:
 		return nil
-	case l.Min != nil && n < *l.Min:
+	case l.Min != nil && n < t.rounded(*l.Min):
 		return t.tooSmall(*l.Min)
-	case l.Max != nil && n > *l.Max:
+	case l.Max != nil && n > t.rounded(*l.Max):
 		return t.tooLarge(*l.Max)
 	}
 	return nil
+}
+
+// rounded is a bound as values of t are rounded: 0.1 of 32 bits is a little more
+// than 0.1 of 64.
+func (t *Type) rounded(n float64) float64 {
+	if t.Bits == 32 {
+		return float64(float32(n))
+	}
+	return n
 }
 
 // checkText looks at the length first: matching takes time by length.
