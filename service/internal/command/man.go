@@ -59,7 +59,10 @@ func summary(s *api.Service) string {
 	if doc == "" {
 		return "ask " + s.Daemon
 	}
-	return strings.ToLower(doc[:1]) + doc[1:]
+	if len(doc) > 1 && doc[1] >= 'a' && doc[1] <= 'z' { // no abbreviation
+		doc = strings.ToLower(doc[:1]) + doc[1:]
+	}
+	return doc
 }
 
 // functions writes the functions at and below cmd.

@@ -90,7 +90,7 @@ func Required(f *schema.Field) bool {
 }
 
 func values(f *schema.Field) string {
-	if len(f.Limit.Enum) > 0 {
+	if len(f.Limit.Enum) > 0 && (f.Position >= 0 || !strings.HasPrefix(ValueWord(f), f.Limit.Enum[0]+"|")) {
 		return "one of " + strings.Join(f.Limit.Enum, ", ")
 	}
 	switch f.Type.Kind {
@@ -162,13 +162,13 @@ func length(f *schema.Field) string {
 func how(f *schema.Field) string {
 	switch {
 	case f.Secret:
-		return "is what the file holds, - standard input; asked for on a terminal"
+		return "read from FILE, - is standard input; asked for on a terminal"
 	case f.Type.Kind == schema.File:
 		return "a file to be opened, or - for standard input"
 	case f.Type.Kind == schema.Bytes:
-		return "@FILE is what the file holds, - standard input"
+		return "@FILE reads a file, - standard input"
 	case f.Type.Kind == schema.Struct:
-		return "JSON; @FILE is what the file holds, - standard input"
+		return "@FILE reads a file, - standard input"
 	case f.Position < 0 && (f.Type.Kind == schema.List || f.Type.Kind == schema.Map):
 		return "may be given several times"
 	}
