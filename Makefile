@@ -10,17 +10,21 @@ TARGETS = linux/arm64 darwin/arm64 windows/amd64
 # For each fuzz target; longer at leisure: make fuzz FUZZTIME=10m
 FUZZTIME = 5s
 
+# Where make package puts the package of examples/hostctl.
+OUT = dist
+
 TOOL = go tool -modfile=tools/go.mod
 STEP = @tools/step
 
 .NOTPARALLEL:
-.PHONY: test need check cross unit race fuzz bench-check bench fmt run $(TARGETS:%=cross-%)
+.PHONY: test need check cross unit race fuzz bench-check bench package fmt run $(TARGETS:%=cross-%)
 
 test: need check cross unit race fuzz bench-check
 	@printf '\n== all of make test passed\n'
 
 need:
 	$(STEP) 'packages' tools/need $(PACKAGES)
+	$(STEP) 'nfpm' go tool -modfile=tools/nfpm/go.mod -n nfpm
 
 check:
 	$(STEP) 'gofumpt' tools/silent $(TOOL) gofumpt -l .
@@ -50,6 +54,9 @@ bench-check:
 
 bench:
 	go -C bench run .
+
+package:
+	$(STEP) 'package' tools/package examples/hostctl $(OUT)
 
 fmt:
 	$(TOOL) gofumpt -w .

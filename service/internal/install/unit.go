@@ -15,11 +15,9 @@ const (
 	// busy loop.
 	restartDelay = time.Second
 
-	// stopMargin is what a stop may take beyond the longest call.
-	stopMargin = 10 * time.Second
-
-	// maxStop is when a stop ends all the same: a shutdown of the host waits.
-	maxStop = 90 * time.Second
+	// stopTime is when a stop ends all the same: a while after the daemon itself
+	// waits for calls no longer.
+	stopTime = 45 * time.Second
 
 	// notifyReload is the first systemd that has Type=notify-reload.
 	notifyReload = 253
@@ -122,7 +120,7 @@ func (p *plan) lifecycle(u *unit) {
 	u.set("Restart", "on-failure")
 	u.set("RestartSec", seconds(restartDelay))
 	u.why("A stop lets the calls finish that run.")
-	u.set("TimeoutStopSec", seconds(min(p.Limits.CallTime+stopMargin, maxStop)))
+	u.set("TimeoutStopSec", seconds(stopTime))
 }
 
 // directories are those that systemd makes for the daemon.
