@@ -135,6 +135,26 @@ func TestReopenOnFullDisk(t *testing.T) {
 	wantStory(t, d.log()+".1", "call x; done x")
 }
 
+// To reopen the file that is open keeps the room that was made in it.
+func TestReopenTheSameKeepsRoom(t *testing.T) {
+	d := mountDisk(t, "64k")
+	l := openAt(t, d.log())
+	var began []*Record
+	for range 8 {
+		began = append(began, begin(t, l, "x"))
+	}
+	if err := l.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	d.fill(t)
+	for _, r := range began {
+		r.Error = strings.Repeat("e", maxError)
+		if err := l.After(r); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Denials leave the room that is kept for mutations.
 func TestRoomIsKept(t *testing.T) {
 	d := mountDisk(t, "1m")
