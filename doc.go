@@ -32,6 +32,12 @@
 // they are being sent; [Stream], a typed sequence; container.Container; and
 // *os.File. Func refuses other types, naming the field.
 //
+// # Services
+//
+// [Dial] connects to a service, a daemon that offers functions under a policy
+// (package service), after the kernel has told who runs it. The same functions
+// are called on the [Conn].
+//
 // # Failures
 //
 // A call fails in one of three ways, which are never mixed: the function
@@ -57,6 +63,6 @@
 //
 // # Platforms
 //
-// Starting workers needs Linux. Elsewhere package outworktest runs functions in
-// this process, and Start says what is missing.
+// Starting workers and calling services need Linux. Elsewhere package outworktest
+// runs functions in this process, and Start and Dial say what is missing.
 package outwork

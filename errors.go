@@ -29,14 +29,14 @@ func RegisterError(code string, target error) struct{} {
 	return struct{}{}
 }
 
-// ErrClosed is matched by what fails because its manager or worker was closed
-// by this side.
+// ErrClosed is matched by what fails because its manager, worker or connection
+// was closed by this side.
 var ErrClosed = errors.New("closed by its manager")
 
 // RemoteError is a function's own answer: it returned an error or panicked, or
 // could not be run as it was called. The worker is fine.
 type RemoteError struct {
-	Worker, Host string // where; "" are the manager, called by Back, and this machine
+	Worker, Host string // where; "" are the manager, called by Back, and this machine; Host alone is a service's address
 	Function     string
 	Message      string // the text of the function's error, as it is
 	Stack        string // of a panic; of a script, its traceback
@@ -57,8 +57,9 @@ func (e *RemoteError) Error() string {
 func (e *RemoteError) Unwrap() []error { return e.errs }
 
 // LostError is a worker that is gone: it exited, was killed, or its link broke.
+// Or it is a connection to a service that has ended.
 type LostError struct {
-	Worker, Host string
+	Worker, Host string // Host alone is a service's address
 	Function     string // of the call that was under way; "" otherwise
 	ExitCode     int    // -1 when a signal ended it, or nobody knows
 	Signal       string // its name, "" when it exited
@@ -85,6 +86,8 @@ func (e *LostError) Error() string {
 
 func (e *LostError) how() string {
 	switch {
+	case errors.Is(e.Cause, ErrClosed) && isService(e.Worker, e.Host):
+		return "the connection was closed by this side"
 	case errors.Is(e.Cause, ErrClosed):
 		return ErrClosed.Error()
 	case e.Signal != "":
@@ -132,26 +135,33 @@ func crash(s string) int {
 	return -1
 }
 
-// ProtocolError is a worker that broke the protocol. It was killed.
+// ProtocolError is a worker that broke the protocol. It was killed. Or it is a
+// service that did; the connection to it was closed.
 type ProtocolError struct {
-	Worker, Host string
+	Worker, Host string // Host alone is a service's address
 	Function     string // of the call that was under way; "" otherwise
 	Rule         string // its name in PROTOCOL.md
 	Detail       string
 }
 
-// Error names the worker and the rule.
+// Error names the worker or service, and the rule.
 func (e *ProtocolError) Error() string {
 	what := ""
 	if e.Function != "" {
 		what = e.Function + ": "
 	}
-	return fmt.Sprintf("%s%s broke the protocol and was killed: rule %s: %s", what, place(e.Worker, e.Host), e.Rule, output.Sanitize([]byte(e.Detail)))
+	end := "was killed"
+	if isService(e.Worker, e.Host) {
+		end = "was left"
+	}
+	return fmt.Sprintf("%s%s broke the protocol and %s: rule %s: %s", what, place(e.Worker, e.Host), end, e.Rule, output.Sanitize([]byte(e.Detail)))
 }
 
-// place is a worker in an error's text.
+// place is a worker or service in an error's text.
 func place(worker, host string) string {
 	switch {
+	case isService(worker, host):
+		return "the service at " + host
 	case worker == "":
 		return "the manager" // which was called back
 	case host != "":
@@ -159,6 +169,9 @@ func place(worker, host string) string {
 	}
 	return fmt.Sprintf("worker %q", worker)
 }
+
+// isService reports whether the place of an error is a service.
+func isService(worker, host string) bool { return worker == "" && host != "" }
 
 // callError is an error of the caller's side, with where it happened.
 type callError struct {

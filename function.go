@@ -85,7 +85,8 @@ func caller() string {
 	return fmt.Sprintf("%s:%d", file, line)
 }
 
-// Callee is where a function can be called: a [Worker], or what [Back] returns.
+// Callee is where a function can be called: a [Worker], a [Conn], or what [Back]
+// returns.
 type Callee interface {
 	// call returns a pointer to the result.
 	call(ctx context.Context, f *link.Function, args any) (any, error)
