@@ -48,7 +48,7 @@ func onlyBytes(t *schema.Type) bool {
 func (j *Job) call(ctx context.Context, dial Dial) error {
 	conn, hangUp, err := dial(ctx)
 	if err != nil {
-		return unavailable(err)
+		return Undialed(err)
 	}
 	defer hangUp()
 	reply, err := hook.Call(ctx, conn, j.Function, j.Args)
@@ -56,14 +56,6 @@ func (j *Job) call(ctx context.Context, dial Dial) error {
 		return err
 	}
 	return j.deliver(ctx, reflect.ValueOf(reply))
-}
-
-// unavailable is err, of dialing.
-func unavailable(err error) error {
-	if f := FailureOf(err); f.Status != Failed {
-		return f
-	}
-	return &Failure{Unavailable, err.Error()}
 }
 
 // deliver prints what of the reply, a pointer, is to be printed, and then copies

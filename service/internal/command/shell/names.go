@@ -14,7 +14,7 @@ func Kebab(name string) string {
 	runes := []rune(name)
 	for i, r := range runes {
 		switch {
-		case r == '_' || r == '.' || r == ' ':
+		case r == '_' || r == '.':
 			r = '-'
 		case unicode.IsUpper(r):
 			if i > 0 && begins(runes, i) {

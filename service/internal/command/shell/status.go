@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/outwork-go/outwork"
@@ -87,6 +88,23 @@ func answered(err error) *Failure {
 		return &Failure{Failed, e.Error()}
 	}
 	return nil
+}
+
+// Undialed is err, of connecting, with its exit status.
+func Undialed(err error) *Failure {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f
+	}
+	_, impostor := errors.AsType[*outwork.ImpostorError](err)
+	switch {
+	case impostor:
+		return &Failure{Unavailable, err.Error()}
+	case errors.Is(err, syscall.EAGAIN):
+		return &Failure{Busy, err.Error()}
+	case errors.Is(err, fs.ErrPermission): // the socket is not for this user
+		return &Failure{Denied, err.Error()}
+	}
+	return &Failure{Unavailable, err.Error()}
 }
 
 // lost reports whether err is of the connection, and not of a function.
