@@ -70,3 +70,30 @@ const (
 	Argument           = 1 << 20 // bytes
 	CallTime           = 5 * time.Minute
 )
+
+// Needs are what the daemon needs beyond the hardened unit that install-files
+// writes: by default it has no capability, a read-only file system, unix
+// sockets alone, no device, and nothing of the host that could be changed. Each
+// need opens what it names and leaves the rest.
+type Needs struct {
+	// Capabilities are those of root's that it keeps: "CAP_CHOWN".
+	Capabilities []string
+
+	// Writes are the files and directories that it may change, absolute. Only in
+	// a directory that is named can a file be replaced.
+	Writes []string
+
+	// Families are the address families of its sockets besides AF_UNIX: "AF_INET".
+	Families []string
+
+	// Syscalls are system calls beyond what services do, or systemd's groups of
+	// them: "sethostname", "@chown".
+	Syscalls []string
+
+	Hostname    bool // it sets the host's name
+	Sysctl      bool // it reads or sets kernel parameters in /proc/sys
+	Devices     bool // it uses the devices in /dev
+	Homes       bool // it reads below /home, /root or /run/user
+	Processes   bool // its records tell callers' executables, and it may look into other processes
+	Executables bool // it makes memory executable, as a compiler at run time does
+}

@@ -96,24 +96,22 @@ func (c *call) details() map[string]string {
 
 func (c *call) deny(decision policy.Decision) error {
 	name := c.f.Link.Name
-	r := c.newRecord(audit.Denied, decision)
-	r.Result = audit.ResultDenied
-	c.d.cfg.Audit.Denied(r)
+	c.d.cfg.Audit.Denied(c.record(decision))
 	return &fault.Denied{
 		Function: name, UID: c.s.peer.UID, Rule: decision.Rule, Missing: decision.Missing,
-		Text: decision.Text(),
+		Text: decision.DeniedText(),
 	}
 }
 
-// newRecord is what is known of the call before it runs.
-func (c *call) newRecord(event string, decision policy.Decision) *audit.Record {
+// record is what is known of the call before it runs.
+func (c *call) record(decision policy.Decision) *audit.Record {
 	if c.request == "" {
 		c.request = audit.NewRequest()
 	}
 	p := c.s.peer
 	r := &audit.Record{
-		Time: time.Now(), Event: event, Request: c.request,
-		UID: p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID, Exe: p.Exe, Label: p.Label,
+		Request: c.request,
+		UID:     p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID, Exe: p.Exe, Label: p.Label,
 		Function: c.f.Link.Name, Args: c.arguments(),
 		Decision: "allowed", Rule: decision.Rule,
 	}
@@ -133,23 +131,21 @@ func (c *call) arguments() []byte {
 
 // recorded runs the function between two records.
 func (c *call) recorded(ctx context.Context) (reply any, err error) {
-	before := c.newRecord(audit.Called, c.decision)
-	if err := c.d.cfg.Audit.Before(before); err != nil {
+	r, began := c.record(c.decision), time.Now()
+	if err := c.d.cfg.Audit.Before(r); err != nil {
 		c.d.cfg.Log.Error("a call was refused because it could not be recorded", "request", c.request, "function", c.f.Link.Name, "cause", err)
 		return nil, &fault.Internal{Request: c.request}
 	}
 	c.panicked = true // unless it returns
-	defer func() { c.recordEnd(before, err) }()
+	defer func() { c.recordEnd(r, began, err) }()
 	return c.enter(ctx)
 }
 
 // recordEnd writes the record of how the call ended.
-func (c *call) recordEnd(before *audit.Record, err error) {
-	r := *before
-	r.Time = time.Now()
-	r.Event, r.Duration = audit.Done, r.Time.Sub(before.Time)
+func (c *call) recordEnd(r *audit.Record, began time.Time, err error) {
+	r.Duration = time.Since(began)
 	r.Result, r.Error = c.result(err)
-	if err := c.d.cfg.Audit.After(&r); err != nil {
+	if err := c.d.cfg.Audit.After(r); err != nil {
 		c.d.cfg.Log.Error("the end of a call could not be recorded", "request", c.request, "function", c.f.Link.Name, "result", r.Result, "cause", err)
 	}
 }

@@ -64,17 +64,15 @@ func New(cfg Config) (*Daemon, error) {
 	d := &Daemon{cfg: cfg, turns: newTurns(cfg.Service.Limits.CallsPerUser), sessions: map[*session]struct{}{}}
 	d.policy.Store(cfg.Policy)
 	for _, f := range cfg.Service.Functions {
-		served := *f.Link
-		served.Invoke = d.invoke(f)
-		if err := d.registry.Add(&served); err != nil {
+		l := f.Link
+		if err := d.registry.Add(&link.Function{
+			Name: l.Name, Args: l.Args, Reply: l.Reply, New: l.New, NewReply: l.NewReply, Where: l.Where,
+			Invoke: d.invoke(f),
+		}); err != nil {
 			return nil, err
 		}
 	}
-	describe, err := d.describer()
-	if err != nil {
-		return nil, err
-	}
-	return d, d.registry.Add(describe)
+	return d, nil
 }
 
 // SetPolicy makes calls that are not decided yet go by p.
@@ -83,3 +81,9 @@ func (d *Daemon) SetPolicy(p *policy.Policy) { d.policy.Store(p) }
 // Running is how many calls are under way.
 func (d *Daemon) Running() int { return int(d.running.Load()) }
 
+// Sessions is how many connections there are.
+func (d *Daemon) Sessions() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.sessions)
+}

@@ -1,0 +1,131 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outwork-go/outwork/service/internal/audit"
+	"github.com/outwork-go/outwork/service/internal/command/shell"
+	"github.com/outwork-go/outwork/service/internal/listen"
+	"github.com/outwork-go/outwork/service/internal/logging"
+)
+
+// daemonFlags are the daemon's own.
+type daemonFlags struct {
+	dev                   bool
+	socket, policy, audit string
+}
+
+func (p *program) daemonVerb() *cobra.Command {
+	var o daemonFlags
+	c := &cobra.Command{
+		Use: "daemon", Short: "Serve the functions: the daemon, also called " + p.Daemon,
+		Long: "Serves the functions to local users, under the policy, and records their calls. It listens on the socket that systemd hands it, or on " +
+			p.Socket.Path + ". SIGHUP makes it read the policy again and reopen its records; SIGTERM and SIGINT make it finish its calls and end.",
+		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDaemon(cmd.Context(), o, cmd.ErrOrStderr()) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.dev, "dev", false, "serve yourself alone, without root, below $XDG_RUNTIME_DIR; records go to standard error")
+	f.StringVar(&o.socket, "socket", "", "the `path` to listen on (default "+p.Socket.Path+")")
+	f.StringVar(&o.policy, "policy", "", "the `directory` of the policy files (default "+p.PolicyDir+"; with --dev, none)")
+	f.StringVar(&o.audit, "audit", "", "the `file` of the records (default "+p.AuditFile+"; with --dev, standard error)")
+	return c
+}
+
+// exitConfig is EX_CONFIG of sysexits.h: the daemon refuses its policy, its
+// socket's place or that of its records. systemd tells it from a crash.
+const exitConfig = 78
+
+// runDaemon serves until it is asked to end.
+func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer) error {
+	if os.Geteuid() != 0 && !o.dev {
+		return shell.Failf(shell.Denied, "%s must run as root, since that is what it is for: start it by systemd (systemctl start %s), or try it out as yourself with --dev", p.Daemon, p.Daemon)
+	}
+	handler, _ := logging.New(p.Daemon, stderr)
+	log := slog.New(handler)
+	slog.SetDefault(log)
+	// Before anything can be asked of it: a signal that comes early counts too.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	r, err := p.prepare(o, log, stderr)
+	if err != nil {
+		return shell.Failf(exitConfig, "%s does not start: %s", p.Daemon, strings.TrimSpace(err.Error()))
+	}
+	return r.run(ctx, signals)
+}
+
+// prepare opens all that a daemon needs.
+func (p *program) prepare(o daemonFlags, log *slog.Logger, stderr io.Writer) (*running, error) {
+	r := &running{program: p, log: log, policyDir: o.policy, owner: uint32(os.Geteuid())}
+	if r.policyDir == "" && !o.dev {
+		r.policyDir = p.PolicyDir
+	}
+	pol, err := p.loadPolicy(r.policyDir, r.owner)
+	if err != nil {
+		return nil, fmt.Errorf("the policy: %w", err)
+	}
+	r.tellPolicy(pol)
+	if r.audit, err = audit.Open(p.auditConfig(o, stderr)); err != nil {
+		return nil, err
+	}
+	if r.listener, err = p.listener(o, r.refused); err != nil {
+		r.audit.Close()
+		return nil, err
+	}
+	if err := r.make(pol); err != nil {
+		r.listener.Close()
+		r.audit.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (p *program) auditConfig(o daemonFlags, stderr io.Writer) audit.Config {
+	c := audit.Config{Service: p.Daemon, File: o.audit, Stderr: stderr}
+	switch {
+	case o.dev:
+		c.Journal = audit.JournalOff
+	case c.File == "":
+		c.File = p.AuditFile
+	}
+	return c
+}
+
+// listener is systemd's socket, or one of its own.
+func (p *program) listener(o daemonFlags, refused func(listen.Notice)) (*listen.Listener, error) {
+	c := listen.Config{
+		Path: o.socket, Mode: p.Socket.Mode, Group: p.Socket.Group,
+		Connections: p.Limits.Connections, PerUser: p.Limits.ConnectionsPerUser,
+		OwnUserOnly: o.dev, Notice: refused,
+	}
+	if l, err := listen.Activated(c); l != nil || err != nil {
+		return l, err
+	}
+	if o.dev {
+		c.Mode, c.Group = 0o600, ""
+	}
+	if c.Path == "" {
+		path, err := p.socketPath(o.dev)
+		if err != nil {
+			return nil, err
+		}
+		c.Path = path
+	}
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	c.Path = path
+	return listen.Own(c)
+}
