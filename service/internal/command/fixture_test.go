@@ -90,6 +90,12 @@ var addUser = outwork.Func("user.add", func(_ context.Context, a user) (userRepl
 	return r, nil
 })
 
+type secretArgs struct {
+	Password string `cbor:"password" doc:"the password" secret:"true" minlen:"3"`
+}
+
+var secretLength = outwork.Func("user.secret", func(_ context.Context, a secretArgs) (int, error) { return len(a.Password), nil })
+
 type lines struct {
 	Lines int `cbor:"lines" doc:"how many" min:"1" max:"1000" default:"2"`
 }
@@ -150,7 +156,7 @@ var readFile = outwork.Func("file.read", func(_ context.Context, a fileArgs) (fi
 		return fileReply{}, err
 	}
 	defer w.Close()
-	_, err = io.WriteString(w, "root:*:\x1b[2J\n")
+	_, err = io.WriteString(w, "root:*:\x1b]0;\n")
 	return fileReply{r, 12}, err
 })
 
@@ -193,6 +199,12 @@ var fail = outwork.Func("fail", func(ctx context.Context, a failArgs) (none, err
 		fmt.Fprintln(os.Stderr, "told")
 		return none{}, ctx.Err()
 	}
+	if a.How == "deaf" {
+		fmt.Fprintln(os.Stderr, "waiting")
+		<-ctx.Done()
+		fmt.Fprintln(os.Stderr, "told, but deaf")
+		select {}
+	}
 	return none{}, errors.New("it fails\x1b]0;x\x07")
 })
 
@@ -230,6 +242,7 @@ func hostctl() *api.Service {
 		export(listJournal, "List the journal's last lines.", anyone, false),
 		export(listenPort, "Listen on a port below 1024.", group, true),
 		export(addUser, "Add a user.", policy.Rule{}, true),
+		export(secretLength, "Print how long a secret is.", anyone, false),
 	}
 	return s
 }
