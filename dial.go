@@ -17,6 +17,7 @@ import (
 )
 
 func init() {
+	hook.ClientConfig = clientConfig
 	hook.Client = func(l *link.Link, address string) any { return &Conn{address: address, link: l} }
 }
 
@@ -57,15 +58,28 @@ func (d Dialer) Dial(ctx context.Context, address string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := link.New(t, link.Config{
-		Side: mux.ManagerSide, Service: true, Functions: &functions, Errors: &crossing,
-		Hello: link.Hello{Confinement: "none"},
-	})
+	l := link.New(t, clientConfig())
 	if _, err := l.Greeted(ctx); err != nil {
 		l.Close()
 		return nil, ungreeted(ctx, address, err)
 	}
 	return &Conn{address: address, link: l}, nil
+}
+
+// clientConfig is that of a link to a service.
+func clientConfig() link.Config {
+	return link.Config{
+		Side: mux.ManagerSide, Service: true, Functions: &functions, Errors: &crossing,
+		Hello: link.Hello{Confinement: "none"},
+	}
+}
+
+// clientConfig is a client's side of a link to a service.
+func clientConfig() link.Config {
+	return link.Config{
+		Side: mux.ManagerSide, Service: true, Functions: &functions, Errors: &crossing,
+		Hello: link.Hello{Confinement: "none"},
+	}
 }
 
 const scheme = "unix:"
