@@ -66,14 +66,6 @@ func (d Dialer) Dial(ctx context.Context, address string) (*Conn, error) {
 	return &Conn{address: address, link: l}, nil
 }
 
-// clientConfig is that of a link to a service.
-func clientConfig() link.Config {
-	return link.Config{
-		Side: mux.ManagerSide, Service: true, Functions: &functions, Errors: &crossing,
-		Hello: link.Hello{Confinement: "none"},
-	}
-}
-
 // clientConfig is a client's side of a link to a service.
 func clientConfig() link.Config {
 	return link.Config{
