@@ -67,6 +67,13 @@ func parseTree(data []byte) (*tree, error) {
 	return &t, nil
 }
 
+// CheckJSON refuses what json.Unmarshal forgives: text that is not UTF-8, a key
+// that is there twice, more after the end, and deep nesting.
+func CheckJSON(data []byte) error {
+	_, err := parseTree(data)
+	return err
+}
+
 func readTree(d *json.Decoder, depth int) (tree, error) {
 	token, err := d.Token()
 	if err != nil {
