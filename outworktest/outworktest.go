@@ -1,6 +1,7 @@
-// Package outworktest starts workers that live in the process of the test.
+// Package outworktest starts workers that live in the process of the test, and
+// serves services there to users that the test makes up: see [Serve].
 //
-// What is called on them crosses a link as it would to a process: arguments and
+// What is called on a worker crosses a link as it would to a process: arguments and
 // results are encoded, checked and decoded, the same limits hold, and errors,
 // cancellation, streams, grants, progress, shared containers, modules and
 // scripts work the same. The test needs no call of outwork.Main, no time for

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork/internal/output"
+	"github.com/outwork-go/outwork/service/internal/api"
 	"github.com/outwork-go/outwork/service/internal/command/shell"
 	"github.com/outwork-go/outwork/service/internal/policy"
 )
@@ -18,11 +19,16 @@ import (
 // loadPolicy is the policy of the files in dir, which must be owner's, and of
 // the code.
 func (p *program) loadPolicy(dir string, owner uint32) (*policy.Policy, error) {
-	rules := map[string]policy.Rule{}
-	for _, f := range p.Functions {
+	return policy.Load(policy.Config{Dir: dir, Owner: owner, Functions: rulesOf(p.Functions)})
+}
+
+// rulesOf are the rules that code declares, by function.
+func rulesOf(functions []*api.Function) map[string]policy.Rule {
+	rules := make(map[string]policy.Rule, len(functions))
+	for _, f := range functions {
 		rules[f.Link.Name] = f.Rule
 	}
-	return policy.Load(policy.Config{Dir: dir, Owner: owner, Functions: rules})
+	return rules
 }
 
 func (p *program) policyVerb() *cobra.Command {

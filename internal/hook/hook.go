@@ -1,6 +1,7 @@
 // Package hook is how the packages around the module root reach what package
 // outwork does not offer to everybody. It holds variables that package outwork
-// sets when it is initialized, and nobody later; it does nothing itself.
+// sets when it is initialized, Serve package service, and nobody later; it does
+// nothing itself.
 package hook
 
 import (
@@ -25,6 +26,9 @@ var (
 	// given types, and which is in no registry. It fails for a type that cannot
 	// cross. fn is nil, or takes and returns pointers.
 	NewFunction func(name string, args, reply reflect.Type, fn func(context.Context, any) (any, error)) (*link.Function, error)
+
+	// ClientConfig is that of a client's link to a service.
+	ClientConfig func() link.Config
 
 	// Client is an *outwork.Conn over l, which it owns: the client's end of a link
 	// to the service at address.
