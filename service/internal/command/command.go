@@ -66,9 +66,7 @@ func Run(ctx context.Context, s Spec, args []string, stdin io.Reader, stdout, st
 		return shell.OK
 	}
 	f := shell.FailureOf(err)
-	if f.Text != "" {
-		r.shell.Complain(f.Text)
-	}
+	r.shell.Complain(f.Text)
 	return f.Status
 }
 

@@ -96,7 +96,8 @@ func (l *leaf) run(cmd *cobra.Command, args []string) error {
 	if err := a.Finish("see " + cmd.CommandPath() + " --help"); err != nil {
 		return err
 	}
-	ctx := cmd.Context()
+	ctx, end := shell.Begin(cmd.Context(), l.r.timeout)
+	defer end()
 	if l.r.Grants != nil {
 		ctx = l.r.Grants(ctx, l.f)
 	}

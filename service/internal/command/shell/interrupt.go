@@ -6,15 +6,31 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // errInterrupted is why a context ended on Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
-// Interruptible is a context that ends on the first SIGINT or SIGTERM. The
+// Begin makes the context of what is asked of a service: it ends by a signal, as
+// interruptible says, and after timeout unless that is 0. end must be called,
+// and returns when no signal is taken any more.
+func Begin(parent context.Context, timeout time.Duration) (ctx context.Context, end func()) {
+	ctx, stop := interruptible(parent)
+	if timeout == 0 {
+		return ctx, stop
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	return ctx, func() {
+		cancel()
+		stop()
+	}
+}
+
+// interruptible is a context that ends on the first SIGINT or SIGTERM. The
 // second ends this process at once. stop returns when no signal is taken any
 // more.
-func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
+func interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)

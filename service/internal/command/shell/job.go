@@ -23,10 +23,10 @@ type Job struct {
 	Reply    *schema.Type
 	Args     any                      // pointer
 	Subject  func(path string) string // what the command line calls a field of Args
-	Timeout  time.Duration
-	JSON     bool     // the reply is one line of JSON, and each element of a stream
-	Output   string   // where a file, a reader or bytes go; "" is stdout
-	Command  []string // is executed with the files of the reply as fds 3 and up; nil: none
+	Timeout  time.Duration            // that Begin was told, for the sentence about it
+	JSON     bool                     // the reply is one line of JSON, and each element of a stream
+	Output   string                   // where a file, a reader or bytes go; "" is stdout
+	Command  []string                 // is executed with the files of the reply as fds 3 and up; nil: none
 
 	out     *destination
 	program string     // Command[0], found
@@ -34,20 +34,13 @@ type Job struct {
 	names   []string   // theirs
 }
 
-// Run makes the call and prints its reply. Its error is a *Failure. SIGINT and
-// SIGTERM cancel the call. With a Command it does not return when all went well.
+// Run makes the call and prints its reply, in a context that Begin made. Its
+// error is a *Failure. With a Command it does not return when all went well.
 func (j *Job) Run(ctx context.Context, dial Dial) error {
 	if err := j.prepare(); err != nil {
 		return err
 	}
 	defer func() { j.out.abandon() }()
-	ctx, stop := Interruptible(ctx)
-	defer stop()
-	if j.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, j.Timeout)
-		defer cancel()
-	}
 	if err := j.call(ctx, dial); err != nil {
 		return j.ended(ctx, err)
 	}
@@ -62,7 +55,7 @@ func (j *Job) ended(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*fault.Invalid](err); ok && ctx.Err() == nil && e.Field != "" {
 		return Usagef("%s %s", j.Subject(e.Field), e.Problem)
 	}
-	return ended(ctx, j.Function.Name, j.Timeout, err)
+	return Ended(ctx, j.Function.Name, j.Timeout, err)
 }
 
 // prepare finds out what would keep the reply from being delivered before

@@ -42,10 +42,13 @@ var Statuses = []struct {
 // Failure is an error with the exit status that it asks for.
 type Failure struct {
 	Status int
-	Text   string // one sentence; "" when all has been said
+	Text   string // one sentence
 }
 
 func (f *Failure) Error() string { return f.Text }
+
+// ExitStatus is the status, for those who know no more of f.
+func (f *Failure) ExitStatus() int { return f.Status }
 
 // Failf is a failure with a sentence.
 func Failf(status int, format string, args ...any) error {
@@ -123,8 +126,9 @@ func remoteText(e *outwork.RemoteError) string {
 	return e.Message
 }
 
-// ended is how a call ended that was given ctx, with at most timeout.
-func ended(ctx context.Context, function string, timeout time.Duration, err error) error {
+// Ended is how a call ended, as a *Failure, that was made in a context of
+// Begin's.
+func Ended(ctx context.Context, function string, timeout time.Duration, err error) error {
 	switch {
 	case err == nil:
 		return nil
