@@ -63,45 +63,59 @@ func largeTable() table {
 	}
 }
 
-// sessionProbes has a probe for each peer of that ability. It opens a session
-// and has it measured.
-func sessionProbes(do ability, x exchange, measure func(session, exchange, time.Duration) ([]reading.Reading, error)) []probe {
+// measurement is what is done with a session, within a budget.
+type measurement func(session, exchange, time.Duration) ([]reading.Reading, error)
+
+// sessionProbes has a probe for each peer of that ability.
+func sessionProbes(do ability, x exchange, measure measurement) []probe {
 	var probes []probe
 	for _, p := range peersThat(do) {
-		run := func(j job) ([]reading.Reading, error) {
-			s, err := p.open(x)
-			if err != nil {
-				return nil, err
-			}
-			readings, err := measure(s, x, j.Budget)
-			for i := range readings {
-				readings[i].Row = p.name
-			}
-			return readings, errors.Join(err, s.close())
-		}
-		probes = append(probes, probe{name: p.name, run: run})
+		open := func(job) (session, error) { return p.open(x) }
+		probes = append(probes, sessionProbe(p.name, open, x, measure))
 	}
 	return probes
 }
 
-func measureEcho(s session, x exchange, budget time.Duration) ([]reading.Reading, error) {
-	p := payload(x.size)
-	var took []time.Duration
-	cost, err := costOf(func(budget time.Duration) (int, error) {
-		took = took[:0]
-		for began := time.Now(); time.Since(began) < budget; {
-			sent := time.Now()
-			if err := s.echo(p); err != nil {
-				return 0, err
-			}
-			took = append(took, time.Since(sent))
+// sessionProbe opens a session and has it measured.
+func sessionProbe(name string, open func(job) (session, error), x exchange, measure measurement) probe {
+	run := func(j job) ([]reading.Reading, error) {
+		s, err := open(j)
+		if err != nil {
+			return nil, err
 		}
-		return len(took), nil
+		readings, err := measure(s, x, j.Budget)
+		for i := range readings {
+			readings[i].Row = name
+		}
+		return readings, errors.Join(err, s.close())
+	}
+	return probe{name: name, run: run}
+}
+
+func measureEcho(s session, x exchange, budget time.Duration) ([]reading.Reading, error) {
+	var took []time.Duration
+	cost, err := costOf(func(budget time.Duration) (_ int, err error) {
+		took, err = echoesWithin(s, x, budget)
+		return len(took), err
 	}, budget)
 	return []reading.Reading{
 		{Metric: "p50", Value: reading.Micros(stat.Median(took))},
 		{Metric: "CPU a call", Value: cost.cpuMicros()},
 	}, err
+}
+
+// echoesWithin is how long echoes took, one after the other until the budget
+// was spent.
+func echoesWithin(s session, x exchange, budget time.Duration) (took []time.Duration, err error) {
+	p := payload(x.size)
+	for began := time.Now(); time.Since(began) < budget; {
+		sent := time.Now()
+		if err := s.echo(p); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(sent))
+	}
+	return took, nil
 }
 
 func measureCallers(s session, x exchange, budget time.Duration) ([]reading.Reading, error) {

@@ -3,13 +3,22 @@ package main
 import "fmt"
 
 // goal is a ratio that outwork is to reach: the median at row and column over
-// that at of and ofColumn.
+// that at of and ofColumn. Without an of it is the median itself, in unit.
 type goal struct {
 	row, column string
 	of          string
 	ofColumn    string // column if empty
+	unit        string
 	atMost      float64
 	atLeast     float64 // used if atMost is zero
+}
+
+// at is the row behind which the goal is shown.
+func (g goal) at() string {
+	if g.of == "" {
+		return g.row
+	}
+	return g.of
 }
 
 // verdict says what is wanted, what was measured, and whether that is enough.
@@ -22,29 +31,45 @@ func (g goal) verdict(subject string, res *results) string {
 	if g.row != subject {
 		wanted = g.row + ": " + wanted
 	}
-	ratio, ok := res.ratio(g.row, g.column, g.of, g.againstColumn())
+	value, ok := g.value(res)
 	if !ok {
 		return wanted + ": not measured"
 	}
 	verdict := "**missed**"
-	if g.met(ratio) {
+	if g.met(value) {
 		verdict = "met"
 	}
-	return fmt.Sprintf("%s: %s×, %s", wanted, number(ratio), verdict)
+	return fmt.Sprintf("%s: %s, %s", wanted, g.amount(value), verdict)
 }
 
-func (g goal) met(ratio float64) bool {
-	if g.atMost > 0 {
-		return ratio <= g.atMost
+// value is what is to be met; false if it was not measured.
+func (g goal) value(res *results) (float64, bool) {
+	if g.of == "" {
+		s := res.summary(g.row, g.column)
+		return s.Median, s.N > 0
 	}
-	return ratio >= g.atLeast
+	return res.ratio(g.row, g.column, g.of, g.againstColumn())
+}
+
+func (g goal) met(value float64) bool {
+	if g.atMost > 0 {
+		return value <= g.atMost
+	}
+	return value >= g.atLeast
 }
 
 func (g goal) limit() string {
 	if g.atMost > 0 {
-		return "≤ " + number(g.atMost) + "×"
+		return "≤ " + g.amount(g.atMost)
 	}
-	return "≥ " + number(g.atLeast) + "×"
+	return "≥ " + g.amount(g.atLeast)
+}
+
+func (g goal) amount(v float64) string {
+	if g.of == "" {
+		return number(v) + " " + g.unit
+	}
+	return number(v) + "×"
 }
 
 func (g goal) againstColumn() string {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -58,11 +57,16 @@ func peerVersions() string {
 	if !ok {
 		return "versions unknown"
 	}
+	names := map[string]string{
+		"github.com/containerd/ttrpc":    "ttrpc",
+		"github.com/godbus/dbus/v5":      "godbus",
+		"github.com/hashicorp/go-plugin": "go-plugin",
+		"google.golang.org/grpc":         "grpc",
+	}
 	var versions []string
 	for _, m := range info.Deps {
-		switch m.Path {
-		case "github.com/containerd/ttrpc", "google.golang.org/grpc", "github.com/hashicorp/go-plugin":
-			versions = append(versions, path.Base(m.Path)+" "+m.Version)
+		if name := names[m.Path]; name != "" {
+			versions = append(versions, name+" "+m.Version)
 		}
 	}
 	return strings.Join(versions, ", ")

@@ -33,7 +33,11 @@ import (
 const (
 	roleProbe = "probe"
 	roleServe = "serve"
+	roleFlood = "flood"
 )
+
+// isRole reports whether a process was started by another of this program.
+func isRole(arg string) bool { return arg == roleProbe || arg == roleServe || arg == roleFlood }
 
 func main() {
 	outworkMain()
@@ -46,7 +50,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) > 0 && (args[0] == roleProbe || args[0] == roleServe) {
+	if len(args) > 0 && isRole(args[0]) {
 		return subordinate(args[0], args[1:])
 	}
 	var (
@@ -69,6 +73,9 @@ func run(ctx context.Context, args []string) error {
 // subordinate is a process that was started to probe or to serve. It ends when
 // the one that started it has closed its standard input.
 func subordinate(role string, args []string) error {
+	if role == roleFlood {
+		return flood(args)
+	}
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -85,11 +92,12 @@ type settings struct {
 	Budget time.Duration // of measuring, for one contender in one round
 	Starts int           // processes started, for one contender in one round
 	Shares int           // containers shared
+	Load   time.Duration // of serving a crowd, in one round
 }
 
 func settingsFor(quick bool) settings {
 	if quick {
-		return settings{Rounds: 3, Budget: 80 * time.Millisecond, Starts: 5, Shares: 10_000}
+		return settings{Rounds: 3, Budget: 80 * time.Millisecond, Starts: 5, Shares: 10_000, Load: time.Second}
 	}
-	return settings{Rounds: 5, Budget: 300 * time.Millisecond, Starts: 15, Shares: 100_000}
+	return settings{Rounds: 5, Budget: 300 * time.Millisecond, Starts: 15, Shares: 100_000, Load: 5 * time.Second}
 }

@@ -15,6 +15,7 @@ func tables() []table {
 		echoTable(), callersTable(), largeTable(), streamTable(),
 		startTable(), commandTable(),
 		searchTable(), logTable(), memoryTable(), shareTable(),
+		serviceTable(), sudoTable(), clientsTable(), floodTable(),
 	}
 }
 
@@ -32,7 +33,7 @@ func measure(ctx context.Context, w io.Writer, quick bool, only string) error {
 	if len(chosen) == 0 {
 		return fmt.Errorf("no table is named %q; there are %s", only, strings.Join(tableNames(), ", "))
 	}
-	programs, err := os.MkdirTemp("", "bench")
+	programs, err := programsDirectory()
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,16 @@ func measure(ctx context.Context, w io.Writer, quick bool, only string) error {
 	return nil
 }
 
+// programsDirectory makes a directory for what is built for a run, and for what
+// its daemons need. Other users may pass through it, for they call daemons too.
+func programsDirectory() (string, error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o711)
+}
+
 // measure runs t's probes in turn, round by round. A probe that fails is a
 // failure in the results and not run again; an error means that ctx is done.
 func (t table) measure(ctx context.Context, s settings, programs string) (*results, error) {
@@ -74,7 +85,7 @@ func (t table) measure(ctx context.Context, s settings, programs string) (*resul
 
 // take adds to res what p reads, and reports whether it could.
 func (t table) take(ctx context.Context, p probe, m mode, j job, res *results) bool {
-	readings, err := startProbe(ctx, t.name, p.name, m, j)
+	readings, err := startProbe(ctx, t.name, p, m, j)
 	if err != nil {
 		res.failures = append(res.failures, fmt.Sprintf("%s (%s): %v", p.name, m, err))
 		return false

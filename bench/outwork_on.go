@@ -28,7 +28,11 @@ func outworkProbes(table string) []probe {
 			keeper(outworkRow, smallProgram, fewWorkers),
 			keeper(outworkRow, smallProgram, manyWorkers),
 		},
-		"share": {{name: outworkRow, run: shareOutwork}},
+		"share":   {{name: outworkRow, run: shareOutwork}},
+		"service": serviceProbes(),
+		"sudo":    {{name: generatedRow, run: probeGenerated}},
+		"clients": {clientsProbe()},
+		"flood":   floodProbes(),
 	}[table]
 }
 
@@ -37,6 +41,10 @@ func outworkPrograms(table string) []program {
 		"start":   {smallProgram},
 		"memory":  {smallProgram},
 		"command": {commandProgram},
+		"service": {servedProgram},
+		"sudo":    {servedProgram},
+		"clients": {servedProgram},
+		"flood":   {servedProgram},
 	}[table]
 }
 

@@ -25,6 +25,7 @@ const (
 	echoes       ability = 1 << iota // its sessions echo
 	concurrently                     // echo may be called concurrently
 	streams                          // its sessions are streamers
+	guarded                          // a service may be compared to it
 )
 
 // session is the client's end of a connection to a server process.
@@ -61,7 +62,7 @@ const serverGrace = 5 * time.Second
 // peers is every contender of the calls and streams, the floors first: they
 // are without a protocol, what the kernel or Go's poller costs alone.
 func peers() []peer {
-	all := []peer{rawPipe, rawSocketpair, unixConn, netRPC, ttrpcPeer, grpcPeer, pluginPeer, logPipe}
+	all := []peer{rawPipe, rawSocketpair, unixConn, netRPC, ttrpcPeer, grpcPeer, pluginPeer, godbusPeer, logPipe}
 	return append(all, outworkPeers()...)
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // grpcPeer is grpc-go over a unix socket.
-var grpcPeer = peer{name: grpcName, does: echoes | concurrently | streams, open: openGRPC, serve: serveGRPC}
+var grpcPeer = peer{name: grpcName, does: echoes | concurrently | streams | guarded, open: openGRPC, serve: serveGRPC}
 
 const grpcName = "grpc-go"
 

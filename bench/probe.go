@@ -19,6 +19,7 @@ import (
 type probe struct {
 	name string
 	run  func(job) ([]reading.Reading, error)
+	root bool // it acts as other users, or as one whose connections are not counted
 }
 
 // job is what the process of a probe is told.
@@ -27,18 +28,24 @@ type job struct {
 	Programs string // directory of the programs built for this run
 }
 
+// errRoot is why a probe is not run.
+var errRoot = errors.New("it must be run as root")
+
 // probeLimit bounds one probe, which takes well under a second or a few.
 const probeLimit = 40 * time.Second
 
 // startProbe runs a probe in a process of its own, and returns its readings.
-func startProbe(ctx context.Context, table, name string, m mode, j job) ([]reading.Reading, error) {
+func startProbe(ctx context.Context, table string, p probe, m mode, j job) ([]reading.Reading, error) {
+	if p.root && os.Geteuid() != 0 {
+		return nil, errRoot
+	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	task, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, selfExe, roleProbe, table, name, string(task))
+	cmd := exec.CommandContext(ctx, selfExe, roleProbe, table, p.name, string(task))
 	out, err := outputOf(cmd, m)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not done within %v", probeLimit)

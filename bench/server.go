@@ -17,7 +17,8 @@ const selfExe = "/proc/self/exe"
 // firstFile is the fd of the first file that a server process is given.
 const firstFile = 3
 
-// server is a process of this program that serves one peer.
+// server is a process that ends when its standard input does; of this program,
+// one that serves one peer.
 type server struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -29,6 +30,15 @@ func startServer(name string, x exchange, files ...*os.File) (*server, error) {
 	defer closeAll(files)
 	cmd := serverCommand(name, x)
 	cmd.ExtraFiles = files
+	s, err := startSubordinate(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("start the server of %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// startSubordinate starts a process that ends when its standard input does.
+func startSubordinate(cmd *exec.Cmd) (*server, error) {
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = serverGrace
 	stdin, err := cmd.StdinPipe()
@@ -36,7 +46,7 @@ func startServer(name string, x exchange, files ...*os.File) (*server, error) {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the server of %s: %w", name, err)
+		return nil, err
 	}
 	return &server{cmd: cmd, stdin: stdin}, nil
 }

@@ -87,7 +87,7 @@ func (t table) cells(row string, res *results) []string {
 	}
 	var verdicts []string
 	for _, g := range t.goals {
-		if g.of == row {
+		if g.at() == row {
 			verdicts = append(verdicts, g.verdict(t.subject, res))
 		}
 	}

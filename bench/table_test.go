@@ -29,6 +29,8 @@ func TestVerdict(t *testing.T) {
 			goal{row: "floor", column: "pinned p50", of: "outwork", ofColumn: "pinned again", atMost: 30},
 			"floor: pinned p50 ≤ 30.0× pinned again: 22.0×, met",
 		},
+		{goal{row: "outwork", column: "pinned p50", unit: "µs", atMost: 13}, "pinned p50 ≤ 13.0 µs: 13.2 µs, **missed**"},
+		{goal{row: "nobody", column: "pinned p50", unit: "µs", atMost: 13}, "nobody: pinned p50 ≤ 13.0 µs: not measured"},
 	} {
 		if got := c.goal.verdict("outwork", exampleResults()); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -83,6 +85,9 @@ func TestGoalsNameColumns(t *testing.T) {
 		for _, g := range tab.goals {
 			if !known[g.column] || !known[g.againstColumn()] {
 				t.Errorf("%s: a goal is about %q of %q, which are not both columns", tab.name, g.column, g.againstColumn())
+			}
+			if (g.of == "") == (g.unit == "") {
+				t.Errorf("%s: the goal for %q needs a row that it is of, or a unit", tab.name, g.column)
 			}
 			if (g.atMost > 0) == (g.atLeast > 0) {
 				t.Errorf("%s: the goal for %q needs one limit", tab.name, g.column)

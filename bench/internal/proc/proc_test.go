@@ -72,3 +72,19 @@ func TestStartPinned(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestStatusOfSelf(t *testing.T) {
+	before, err := StatusOf(os.Getpid())
+	if err != nil || before.RSS == 0 || before.HWM < before.RSS || before.Threads == 0 {
+		t.Fatalf("status %+v, %v", before, err)
+	}
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	after, err := StatusOf(os.Getpid())
+	if err != nil || after.Files != before.Files+1 {
+		t.Errorf("with one file more, %d became %d, %v", before.Files, after.Files, err)
+	}
+}

@@ -29,10 +29,16 @@ func Summarize(samples []float64) Summary {
 // Median is the middle of samples, the upper of the two in an even number of
 // them, and zero if there are none. It does not change samples.
 func Median[T cmp.Ordered](samples []T) T {
+	return Percentile(samples, 50)
+}
+
+// Percentile is the sample that p percent of samples, 0 to 100, are below, and
+// zero if there are none. It does not change samples.
+func Percentile[T cmp.Ordered](samples []T, p int) T {
 	if len(samples) == 0 {
 		var none T
 		return none
 	}
 	sorted := slices.Sorted(slices.Values(samples))
-	return sorted[len(sorted)/2]
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }

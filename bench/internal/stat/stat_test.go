@@ -25,3 +25,18 @@ func TestSummarize(t *testing.T) {
 		}
 	}
 }
+
+func TestPercentile(t *testing.T) {
+	hundred := make([]int, 100)
+	for i := range hundred {
+		hundred[i] = 99 - i
+	}
+	for p, want := range map[int]int{0: 0, 50: 50, 99: 99, 100: 99} {
+		if got := Percentile(hundred, p); got != want {
+			t.Errorf("percentile %d of 0 to 99 is %d, want %d", p, got, want)
+		}
+	}
+	if got := Percentile([]int(nil), 99); got != 0 {
+		t.Errorf("of nothing it is %d", got)
+	}
+}
