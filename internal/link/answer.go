@@ -136,6 +136,7 @@ func (in *Incoming) over() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.incoming, in.st.ID)
+	l.decoded -= in.memory
 	if len(l.incoming) == 0 && l.idle != nil {
 		close(l.idle)
 		l.idle = nil

@@ -148,6 +148,8 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 // on handles what the peer answers.
 func (c *Call) on(ev mux.Event) error {
 	switch {
+	case ev.Cut:
+		return c.onCut(ev)
 	case ev.Kind == frame.Reset:
 		c.complete(&Failure{Code: CodeRefused, Message: "the other side gave the call up: " + clip(string(ev.Payload))})
 		return nil
@@ -168,6 +170,21 @@ func (c *Call) on(ev mux.Event) error {
 	}
 	c.l.drain(ev.Batch)
 	return c.onError(ev)
+}
+
+// onCut is for an answer that is longer than this side takes.
+func (c *Call) onCut(ev mux.Event) error {
+	if ev.Handle != frame.Reply && ev.Handle != frame.Error {
+		return frame.Violated("quota", "a %s of more than %d bytes", ev.Handle, len(ev.Payload))
+	}
+	c.discard(ev)
+	c.complete(c.tooLong())
+	return nil
+}
+
+// tooLong is the end of a call back whose answer a service does not take.
+func (c *Call) tooLong() *Failure {
+	return &Failure{Code: CodeResult, Message: fmt.Sprintf("the answer of %q is longer than the %d bytes that this service takes", c.name, c.l.cfg.Limits.Argument)}
 }
 
 func (c *Call) onError(ev mux.Event) error {
@@ -220,6 +237,11 @@ func (c *Call) onReply(ev mux.Event) error {
 	rest, err := h.parse(ev.Payload)
 	if err != nil {
 		return err
+	}
+	if c.l.cfg.serves() && tooLong(rest, h.Parts, c.l.cfg.Limits.Argument) {
+		c.l.discardParts(h.Parts, ev.Files)
+		c.completeLocked(c.tooLong())
+		return nil
 	}
 	if ev.Owned && len(h.Parts) == 0 {
 		c.late = rest

@@ -34,6 +34,8 @@ type Incoming struct {
 
 	opening sync.WaitGroup // calls back that are being sent; none is added once bare
 
+	memory int64 // what l.decoded has of it; under the Link's lock
+
 	given bool // the function was called: files in its arguments are its own
 }
 

@@ -21,9 +21,10 @@ type landings struct {
 	ctx       context.Context // ends readers and streams
 	crossings []codec.Crossing
 	value     any
-	files     []*os.File // that came with the message and were not taken yet
-	done      func()     // called by the reader when the last byte slice is there
-	err       error      // the first error of a source; for whom done tells
+	files     []*os.File  // that came with the message and were not taken yet
+	call      *mux.Stream // that the value is the argument of; nil: it is a result
+	done      func()      // called by the reader when the last byte slice is there
+	err       error       // the first error of a source; for whom done tells
 
 	mu         sync.Mutex // guards what follows
 	waiting    int
@@ -47,7 +48,7 @@ func (ls *landings) all(parts []part) (wait bool, err error) {
 	seen := map[int]bool{}
 	ls.waiting = 1
 	for i := range parts {
-		c := ls.crossing(parts[i].Field)
+		c := crossingOf(ls.crossings, parts[i].Field)
 		if c == nil || seen[parts[i].Field] {
 			return false, frame.Violated("reply", "a part for field %d", parts[i].Field)
 		}
@@ -62,10 +63,10 @@ func (ls *landings) all(parts []part) (wait bool, err error) {
 	return ls.arrived() > 0, nil
 }
 
-func (ls *landings) crossing(field int) *codec.Crossing {
-	for i := range ls.crossings {
-		if ls.crossings[i].Index == field {
-			return &ls.crossings[i]
+func crossingOf(crossings []codec.Crossing, field int) *codec.Crossing {
+	for i := range crossings {
+		if crossings[i].Index == field {
+			return &crossings[i]
 		}
 	}
 	return nil
@@ -155,7 +156,7 @@ func (ls *landings) collect(c *codec.Crossing, st *mux.Stream, size int64) error
 	ls.mu.Lock()
 	ls.waiting++
 	ls.mu.Unlock()
-	done, err := ls.l.conn.Collect(st, size)
+	done, err := ls.l.conn.Collect(st, size, ls.call)
 	if err != nil || !done {
 		return err
 	}

@@ -106,6 +106,7 @@ type Link struct {
 	idle     chan struct{}          // closed when incoming is empty, made by Idle
 	early    [][]byte               // log records from before the handshake
 	earlyLen int                    // and their bytes
+	decoded  int64                  // of a service: memory of the arguments of the calls that run
 
 	dropped atomic.Uint64
 	shares  shares
@@ -128,8 +129,11 @@ func New(t mux.Transport, cfg Config) *Link {
 	l := &Link{cfg: cfg, bulk: map[uint32]*mux.Stream{}, incoming: map[uint32]*Incoming{}, asking: make(chan struct{}, askers)}
 	s := mux.NewState(cfg.Side, cfg.Streams)
 	s.Record = cfg.Record
-	if cfg.serves() {
+	switch {
+	case cfg.serves():
 		s.Limit(cfg.Limits.mux())
+	case cfg.Service:
+		s.Guest()
 	}
 	s.Raw(frame.Preamble())
 	if cfg.Side == mux.ManagerSide {

@@ -14,10 +14,7 @@ import (
 // onCall takes in a call.
 func (l *Link) onCall(ev mux.Event) error {
 	var h callHeader
-	name, rest, err := h.parse(ev.Payload)
-	if err == nil {
-		err = h.check(name, ev.End)
-	}
+	name, rest, err := l.header(&h, ev)
 	if err != nil {
 		return err
 	}
@@ -31,11 +28,27 @@ func (l *Link) onCall(ev mux.Event) error {
 		return err
 	}
 	l.enter(in)
-	if in.fn == nil {
+	if refusal := l.refusal(in, &h, ev, rest); refusal != nil {
 		l.discardParts(h.Parts, ev.Files)
-		return in.refuse(l.refusal(&h))
+		return in.refuse(refusal)
 	}
 	return in.arrive(&h, rest, ev.Files)
+}
+
+// header reads and checks the header of a call, and returns what follows it.
+func (l *Link) header(h *callHeader, ev mux.Event) (name, args []byte, err error) {
+	head := ev.Payload[:l.cfg.headerOf(ev.Payload)]
+	name, rest, err := h.parse(head)
+	if err == nil {
+		err = h.check(name, ev.End || ev.Cut)
+	}
+	if err == nil {
+		err = l.cfg.checkGrants(h)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return name, ev.Payload[len(head)-len(rest):], nil
 }
 
 // target is the function that a call is for. A call back must have been granted.
@@ -74,8 +87,19 @@ func (l *Link) enter(in *Incoming) {
 	}
 }
 
-// refusal is for a call that target found no function for.
-func (l *Link) refusal(h *callHeader) *Failure {
+// refusal is why a call cannot be, before its argument is looked at; nil: it can.
+func (l *Link) refusal(in *Incoming, h *callHeader, ev mux.Event, args []byte) *Failure {
+	switch {
+	case in.fn == nil:
+		return l.noFunction(h)
+	case l.cfg.serves():
+		return l.excess(in, h, ev, args)
+	}
+	return nil
+}
+
+// noFunction is for a call that target found no function for.
+func (l *Link) noFunction(h *callHeader) *Failure {
 	if l.cfg.Side == mux.ManagerSide {
 		return &Failure{Code: CodeRefused, Message: fmt.Sprintf("%q: who granted it has given the call up", h.Function)}
 	}
@@ -99,18 +123,18 @@ func (l *Link) discardParts(parts []part, files []*os.File) {
 func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 	l := in.l
 	in.args = in.fn.New()
-	if _, err := decodeAll(in.fn.Args, codec.Rules{Positional: l.positional}, args, in.args); err != nil {
+	if err := in.decode(args); err != nil {
 		if l.positional {
 			return frame.Violated("message", "the argument of %q: %v", in.fn.Name, err)
 		}
 		l.discardParts(h.Parts, files)
-		return in.refuse(&Failure{Code: CodeMismatch, Message: fmt.Sprintf("the argument of %q does not fit: %v", in.fn.Name, err)})
+		return in.refuse(err)
 	}
 	if len(h.Parts) == 0 && len(files) == 0 {
 		in.start()
 		return nil
 	}
-	land := &landings{l: l, ctx: in, crossings: in.fn.Args.Crossings(), value: in.args, files: files, done: in.landed}
+	land := &landings{l: l, ctx: in, crossings: in.fn.Args.Crossings(), value: in.args, files: files, call: in.st, done: in.landed}
 	in.mu.Lock()
 	in.land = land
 	in.mu.Unlock()
@@ -119,6 +143,29 @@ func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 		in.landed()
 	}
 	return err
+}
+
+// decode sets the argument. Between equal digests the text of the error is the
+// detail of a violation; else it is the answer.
+func (in *Incoming) decode(args []byte) error {
+	l := in.l
+	rules := codec.Rules{Positional: l.positional}
+	if l.cfg.serves() {
+		rules.Memory = ServiceDecoded
+	}
+	memory, err := decodeAll(in.fn.Args, rules, args, in.args)
+	switch {
+	case err == nil && l.cfg.serves():
+		return l.charge(in, memory)
+	case err == nil || l.positional:
+		return err
+	}
+	return in.misfit("%v", err)
+}
+
+// misfit is the answer to an argument that does not fit.
+func (in *Incoming) misfit(format string, args ...any) *Failure {
+	return &Failure{Code: CodeMismatch, Message: fmt.Sprintf("the argument of %q does not fit: %s", in.fn.Name, fmt.Sprintf(format, args...))}
 }
 
 // on is a RESET of the caller: it gave up.

@@ -36,6 +36,10 @@ const (
 	// ServicePongs is how many PINGs may wait for the client to take their answers.
 	ServicePongs = 64
 
+	// ServiceBacklog is how many bytes may wait to be written to a client that does
+	// not read; then nothing more is read from it.
+	ServiceBacklog = 256 << 10
+
 	// ServiceGrants is how many functions a call may grant to a service.
 	ServiceGrants = 64
 
@@ -55,7 +59,7 @@ func (c Config) limited() Config {
 		c.Limits.Window = cmp.Or(c.Limits.Window, mux.MinWindow)
 		c.Limits.Argument = cmp.Or(c.Limits.Argument, ServiceArgument)
 		c.Limits.Stall = cmp.Or(c.Limits.Stall, ServiceStall)
-		c.Streams = c.Limits.Streams
+		c.Streams, c.Serving = c.Limits.Streams, true
 	case c.Streams != 0:
 	case c.Side == mux.WorkerSide:
 		c.Streams = ManagerStreams
@@ -67,7 +71,7 @@ func (c Config) limited() Config {
 
 // mux is what the layer below holds the client to.
 func (l Limits) mux() mux.Limits {
-	return mux.Limits{Window: l.Window, Message: l.Argument + ServiceHeader, Control: ServiceHello, Pongs: ServicePongs, Guarded: true}
+	return mux.Limits{Window: l.Window, Message: l.Argument + ServiceHeader, Control: ServiceHello, Pongs: ServicePongs, Backlog: ServiceBacklog, Stall: l.Stall, Guarded: true}
 }
 
 // window is the initial window of the peer's streams.

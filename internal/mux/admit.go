@@ -32,6 +32,8 @@ func (s *State) Admit(h frame.Header) error {
 		return frame.Violated("flags", "%s inside a %s on stream %d", h.Handle, st.partHandle, h.Stream)
 	case !st.partial && h.Handle == frame.CallFunction:
 		return frame.Violated("handle", "MESSAGE CALL_FUNCTION on stream %d", h.Stream)
+	case s.limits.Guarded && !st.in.takes(h):
+		return frame.Violated("handle", "%s %son stream %d: all that may come is DATA, after the message that names the stream", h.Kind, name(h), h.Stream)
 	case len(st.partFiles)+int(h.FDs) > frame.MaxFDs:
 		return frame.Violated("fds", "more than %d file descriptors in one message on stream %d", frame.MaxFDs, h.Stream)
 	}

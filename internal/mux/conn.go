@@ -54,7 +54,7 @@ type Conn struct {
 	holder  uint64 // counts takings of the right: who holds it
 	lender  uint64 // the holder whose loan the present holder took over; 0: none
 	serving bool   // somebody reads also when nobody waits: handlers' functions run here
-	polling bool   // the holder waits in Poll
+	polling bool   // the holder waits for something to read
 	woke    bool   // somebody who was parked has been woken since a serving goroutine last looked
 	leader  *Waiter
 	never   Waiter // the serving goroutine's: its wait is never over
@@ -68,9 +68,15 @@ type Conn struct {
 	seen    uint64    // acts at the last tick
 	ticking bool
 	ticker  *time.Timer
+	begun   watch // what the peer has
+	stalls  *time.Timer
+	hot     bool      // of a guarded Conn: something is likely to come soon
+	resting bool      // the holder waits in Rest
+	rested  time.Time // when something last came to one that rested
 
 	// The right to write.
 	writing bool
+	full    bool // the transport is; the writer waits in PollSend
 	batch   Batch
 	wrote   *sync.Cond // after each write
 	broken  error      // the peer takes nothing any more; what it said is still read
@@ -88,9 +94,11 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c := &Conn{t: t, h: h, s: s, done: make(chan struct{}), serving: serving}
 	c.quiet, c.wrote = sync.NewCond(&c.mu), sync.NewCond(&c.mu)
 	c.waits = 1
-	c.rd.buf = make([]byte, readBuffer)
-	c.ticker = time.AfterFunc(time.Hour, c.tick)
-	c.ticker.Stop()
+	c.ticker = stopped(c.tick)
+	c.stalls = stopped(c.stall)
+	if !s.limits.Guarded {
+		c.rd.buf = make([]byte, readBuffer)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if serving {
@@ -99,6 +107,13 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 		c.freeRight()
 	}
 	return c
+}
+
+// stopped is a timer that does not run.
+func stopped(f func()) *time.Timer {
+	t := time.AfterFunc(time.Hour, f)
+	t.Stop()
+	return t
 }
 
 // Done is closed when the link has ended. From then on no memory that was given
@@ -208,6 +223,8 @@ func (c *Conn) fail(err error) {
 	c.err = err
 	c.t.Stop()
 	c.ticker.Stop()
+	c.stalls.Stop()
+	c.wrote.Broadcast()
 	for c.parked.first != nil {
 		w := c.parked.first
 		w.leave()

@@ -550,7 +550,7 @@ func TestCollect(t *testing.T) {
 			}
 			rest()
 			in := uw.seen()[0].Stream
-			done, err := w.Collect(in, int64(size))
+			done, err := w.Collect(in, int64(size), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

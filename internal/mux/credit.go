@@ -2,7 +2,7 @@ package mux
 
 import (
 	"encoding/binary"
-	"slices"
+	"os"
 
 	"github.com/outwork-go/outwork/internal/frame"
 )
@@ -20,14 +20,17 @@ func (s *State) takeCredit(st *Stream, n uint32) error {
 // a BULK stream when its reader takes it.
 func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, error) {
 	more := h.Flags&frame.More != 0
-	if !st.partial && !more {
+	switch {
+	case st.cut:
+		st.partial, st.cut = more, more
+		s.drop(st, h, ev.Files)
+		return ev, false, nil
+	case len(st.part)+len(ev.Payload) > s.limits.Message:
+		return s.tooLong(st, h, ev)
+	case !st.partial && !more:
 		ev.cost = cost(h)
 		s.consumed(st, &ev)
 		return ev, true, nil
-	}
-	if len(st.part)+len(ev.Payload) > MaxMessage {
-		closeFiles(ev.Files)
-		return ev, false, frame.Violated("message", "a message of more than %d bytes on stream %d", MaxMessage, st.ID)
 	}
 	if !st.partial {
 		st.partial, st.partHandle, st.partOpen = true, h.Handle, h.Kind == frame.Open
@@ -49,6 +52,33 @@ func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, err
 	return ev, true, nil
 }
 
+// drop gives back the credit of a frame that nobody wants.
+func (s *State) drop(st *Stream, h frame.Header, files []*os.File) {
+	s.Consume(st, cost(h))
+	closeFiles(files)
+}
+
+// tooLong is for a message above the limit. A guarded State hands its beginning
+// up, for an answer that says so, and drops the rest.
+func (s *State) tooLong(st *Stream, h frame.Header, ev Event) (Event, bool, error) {
+	if !s.limits.Guarded {
+		closeFiles(ev.Files)
+		return ev, false, frame.Violated("message", "a message of more than %d bytes on stream %d", s.limits.Message, st.ID)
+	}
+	if st.partOpen {
+		ev.Kind = frame.Open
+	}
+	ev.Payload, ev.Owned = append(st.part, ev.Payload...)[:s.limits.Message], true
+	ev.Files, ev.Cut = append(st.partFiles, ev.Files...), true
+	spent, more := st.partCost+cost(h), h.Flags&frame.More != 0
+	st.part, st.partFiles = nil, nil
+	s.dropPart(st)
+	s.giveUp(st, 0)
+	st.partial, st.partHandle, st.cut = more, h.Handle, more
+	s.Consume(st, spent)
+	return ev, true, nil
+}
+
 // consumed gives a message's credit back, unless a reader will.
 func (s *State) consumed(st *Stream, ev *Event) {
 	if st.in == nil {
@@ -57,50 +87,11 @@ func (s *State) consumed(st *Stream, ev *Event) {
 	}
 }
 
-// dropPart forgets a message of which not all came, and frees its place.
+// dropPart forgets a message of which not all came, and gives its share up.
 func (s *State) dropPart(st *Stream) {
 	closeFiles(st.partFiles)
-	st.partial, st.part, st.partFiles, st.partCost = false, nil, nil, 0
-	if st.waiting {
-		st.waiting = false
-		s.longWait = slices.DeleteFunc(s.longWait, func(w *Stream) bool { return w == st })
-	}
+	st.partial, st.partOpen, st.cut, st.part, st.partFiles, st.partCost = false, false, false, nil, nil, 0
 	s.endLong(st)
-}
-
-// wantLong gives credit for the rest of a long message, when there is a place
-// for one. On a BULK stream it is the reader that wants it: what nobody reads
-// stays within its window.
-func (s *State) wantLong(st *Stream) {
-	switch {
-	case !st.partial:
-	case st.long:
-		s.Consume(st, st.partCost)
-		st.partCost = 0
-	case st.waiting || st.allowed > st.window/2 || !st.in.wanted():
-	case s.long < LongMessages:
-		s.long++
-		st.long = true
-		s.wantLong(st)
-	default:
-		st.waiting = true
-		s.longWait = append(s.longWait, st)
-	}
-}
-
-// endLong frees st's place for the next ones.
-func (s *State) endLong(st *Stream) {
-	if !st.long {
-		return
-	}
-	st.long = false
-	s.long--
-	for s.long < LongMessages && len(s.longWait) > 0 {
-		next := s.longWait[0]
-		s.longWait = slices.Delete(s.longWait, 0, 1)
-		next.waiting = false
-		s.wantLong(next)
-	}
 }
 
 // Consume gives n bytes of credit back to the peer. A reader that keeps up with
@@ -112,7 +103,7 @@ func (s *State) Consume(st *Stream, n int64) {
 		return
 	}
 	unread := st.window - st.owed - st.allowed - st.partCost
-	if unread <= st.window/4 && st.window < MaxWindow && s.grown+st.window <= GrowthBudget {
+	if unread <= st.window/4 && st.window < MaxWindow && s.grown+st.window <= GrowthBudget && !s.limits.Guarded {
 		s.grown += st.window
 		st.owed += st.window
 		st.window *= 2
@@ -133,7 +124,7 @@ func (s *State) giveBack(st *Stream) {
 // that their sender does not wait for credit.
 func (s *State) widen(st *Stream, n int64) {
 	more := min(n, MaxWindow) - st.window
-	if more <= 0 || s.grown+more > GrowthBudget || !st.recvOpen || st.reset {
+	if more <= 0 || s.grown+more > GrowthBudget || !st.recvOpen || st.reset || s.limits.Guarded {
 		return
 	}
 	s.grown += more

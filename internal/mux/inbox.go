@@ -31,7 +31,21 @@ type item struct {
 
 // wanted reports whether somebody waits for the next message: always, where the
 // layer above takes it.
-func (in *inbox) wanted() bool { return in == nil || in.reading != nil && len(in.items) == 0 }
+func (in *inbox) wanted() bool {
+	return in == nil || in.collect || in.reading != nil && len(in.items) == 0
+}
+
+// collecting reports whether bytes that are collected are still due.
+func (in *inbox) collecting() bool { return in != nil && in.collect && !in.eof && in.err == nil }
+
+// left is how many bytes are still due.
+func (in *inbox) left() int64 { return in.size - int64(len(in.buf)) }
+
+// takes reports whether a guarded State lets a frame in: on a BULK stream, DATA
+// that somebody is known to want.
+func (in *inbox) takes(h frame.Header) bool {
+	return in == nil || in.collect && h.Kind == frame.Data
+}
 
 // Aborted is a stream that its sender gave up.
 type Aborted struct {
@@ -95,8 +109,19 @@ func (c *Conn) collect(st *Stream, ev *Event, direct bool) error {
 		in.grow(n)
 		in.buf = append(in.buf, ev.Payload...)
 	}
-	c.s.Consume(st, ev.cost)
+	c.s.collected(st, ev.cost)
 	return nil
+}
+
+// collected gives the credit of collected bytes back. To a guarded State's peer
+// it does so only when there is a share for all of it.
+func (s *State) collected(st *Stream, n int64) {
+	if !s.limits.Guarded {
+		s.Consume(st, n)
+		return
+	}
+	st.partCost += n
+	s.wantLong(st)
 }
 
 // firstCollect is how many bytes are set aside for what a peer says it will
@@ -135,13 +160,15 @@ func (s *State) target(h frame.Header) (b []byte, direct bool) {
 
 // Collect asks for all of a BULK stream in one slice. When it is there the
 // Handler gets the event that ended it, and Collected is the slice. It returns
-// true when that has happened already.
-func (c *Conn) Collect(st *Stream, size int64) (done bool, err error) {
+// true when that has happened already. of is the call whose argument it is; nil
+// for a result.
+func (c *Conn) Collect(st *Stream, size int64, of *Stream) (done bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	in := st.in
-	in.collect, in.size = true, size
+	in.collect, in.size, st.of = true, size, of
 	c.s.widen(st, size)
+	c.s.collected(st, 0)
 	items := in.items
 	in.items = nil
 	for _, it := range items {

@@ -8,17 +8,15 @@ import (
 // check is what must hold of a State between any two calls. unread is the credit
 // that readers of BULK streams owe, where the test knows.
 func (s *State) check(unread map[uint32]int64) error {
-	own, peers, long, grown := 0, 0, 0, int64(0)
+	own, peers, shares, grown := 0, 0, int64(0), int64(0)
 	for id, st := range s.streams {
 		if s.opened(id) {
 			own++
 		} else {
 			peers++
 		}
-		if st.long {
-			long++
-		}
-		grown += st.window - Window
+		shares += st.share
+		grown += st.window - int64(s.limits.Window)
 		if err := s.checkStream(st, unread); err != nil {
 			return fmt.Errorf("stream %d: %w", id, err)
 		}
@@ -38,16 +36,16 @@ func (s *State) check(unread map[uint32]int64) error {
 		return fmt.Errorf("counts %d and %d streams, has %d and %d", s.own, s.peers, own, peers)
 	case peers > s.peerMax:
 		return fmt.Errorf("%d streams of the peer, %d allowed", peers, s.peerMax)
-	case long != s.long || long > LongMessages:
-		return fmt.Errorf("counts %d long messages, has %d", s.long, long)
+	case shares != s.long.used+s.answers.used || s.long.used > s.long.most || s.answers.used > s.answers.most:
+		return fmt.Errorf("counts shares of %d and %d, has %d", s.long.used, s.answers.used, shares)
 	case grown != s.grown || grown > GrowthBudget:
 		return fmt.Errorf("counts a growth of %d, has %d", s.grown, grown)
-	case ends != len(s.ending) || pongs != s.pongs || pongs > MaxPongs:
+	case ends != len(s.ending) || pongs != s.pongs || pongs > s.limits.Pongs:
 		return fmt.Errorf("%d ends of %d and %d pongs of %d are queued", len(s.ending), ends, s.pongs, pongs)
 	}
-	for _, st := range s.longWait {
+	for _, st := range slices.Concat(s.long.wait, s.answers.wait) {
 		if !st.waiting || s.streams[st.ID] != st {
-			return fmt.Errorf("stream %d waits for a place and is gone", st.ID)
+			return fmt.Errorf("stream %d waits for a share and is gone", st.ID)
 		}
 	}
 	for _, st := range s.ready {

@@ -1,6 +1,10 @@
 package mux
 
-import "github.com/outwork-go/outwork/internal/frame"
+import (
+	"time"
+
+	"github.com/outwork-go/outwork/internal/frame"
+)
 
 // Limits are what a State holds its peer to. A service's, whose peer may be
 // anybody, are tighter than the constants.
@@ -10,14 +14,29 @@ type Limits struct {
 	Control int // bytes: the longest message on stream 0
 	Pongs   int // answers to PINGs that the peer has not taken yet
 
+	// Of a guarded State's Conn.
+	Backlog int           // bytes that wait to be written to a full transport; above it nothing is read
+	Stall   time.Duration // how long what the peer has begun may make no progress
+
 	// Guarded says that the peer may be hostile, and memory is short: windows do
-	// not grow, one argument at a time may be longer than its window until it has
-	// been answered, and one answer; no BULK stream brings messages.
-	Guarded bool
+	// not grow; what is longer than a window shares Message bytes, for arguments
+	// and for answers, and an argument keeps its share until it has been answered; a
+	// BULK stream brings nothing but DATA, and begins without credit. Guest says
+	// that the peer is guarded.
+	Guarded, Guest bool
 }
 
 // usual are the limits of a State that is not told any.
 var usual = Limits{Window: Window, Message: MaxMessage, Control: frame.MaxPayload, Pongs: MaxPongs}
 
 // Limit sets limits, before anything has come.
-func (s *State) Limit(l Limits) { s.limits = l }
+func (s *State) Limit(l Limits) {
+	s.limits = l
+	s.long.most = LongMessages
+	if l.Guarded {
+		s.long.most, s.answers.most = int64(l.Message), int64(l.Message)
+	}
+}
+
+// Guest keeps to what a guarded peer asks for.
+func (s *State) Guest() { s.limits.Guest = true }

@@ -8,12 +8,13 @@ import (
 
 // reader is what the holder of the right to read works on.
 type reader struct {
-	buf   []byte
-	r, w  int // what is read and not handled
-	files []*os.File
-	batch uint64    // counts reads
-	crowd bool      // the last read brought more than one frame: others have just been woken too
-	bufs  [2][]byte // read's own
+	buf    []byte
+	r, w   int // what is read and not handled
+	files  []*os.File
+	batch  uint64    // counts reads
+	frames uint64    // whole ones, counted
+	crowd  bool      // the last read brought more than one frame: others have just been woken too
+	bufs   [2][]byte // read's own
 
 	greeted bool // the preamble has come
 
@@ -38,6 +39,9 @@ const readBuffer = 68 << 10
 
 // read reads once.
 func (r *reader) read(t Transport) error {
+	if len(r.buf) != readBuffer {
+		r.fatten()
+	}
 	if r.r == r.w {
 		r.r, r.w = 0, 0
 		if r.expected.Length > 0 && !r.large {
@@ -153,7 +157,7 @@ const expectAbove = 16 << 10 // bytes
 // handle handles the whole frames that have been read, until the right was taken
 // away. It is called and returns with the lock held.
 func (r *reader) handle(c *Conn, mine uint64) error {
-	for count := 0; c.holder == mine && c.err == nil; count++ {
+	for count := 0; c.holder == mine && c.err == nil && !c.choked(); count++ {
 		f, ok, err := r.next(c.s)
 		if err != nil || !ok {
 			if count > 0 {
@@ -183,6 +187,7 @@ func (r *reader) handle(c *Conn, mine uint64) error {
 // receive tells the State of a frame. ok is false when the layer above need not
 // know.
 func (r *reader) receive(c *Conn, f whole) (ev Event, ok bool, err error) {
+	r.frames++
 	files, err := r.take(int(f.FDs))
 	if err != nil {
 		return ev, false, err

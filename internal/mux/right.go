@@ -35,8 +35,20 @@ func (c *Conn) signal(w *Waiter) {
 		w.leave()
 		w.wake()
 		c.woke = true
-	} else if c.leader == w && c.polling {
+	} else if c.leader == w {
+		c.rouse()
+	}
+}
+
+// rouse makes the holder look again.
+func (c *Conn) rouse() {
+	switch {
+	case c.resting:
+		c.t.Unpark()
+	case c.polling:
 		c.t.Wake()
+	case c.full:
+		c.wrote.Broadcast() // it may wait for room
 	}
 }
 
@@ -187,6 +199,7 @@ func (c *Conn) lead(w *Waiter) {
 		if c.holder != mine {
 			return
 		}
+		c.note()
 		if w.signaled || w == &c.never && c.woke || w.ended || c.err != nil {
 			c.woke = false
 			c.releaseRight()
@@ -201,6 +214,10 @@ func (c *Conn) lead(w *Waiter) {
 
 // receive writes what is queued, waits for something to read, and reads once.
 func (c *Conn) receive(w *Waiter) error {
+	if c.choked() {
+		c.awaitRoom(w)
+		return nil
+	}
 	busy := c.rd.crowd || c.s.Live() > 1
 	if busy {
 		// Let those that were just answered ask again: a blocking Poll would keep
@@ -221,18 +238,8 @@ func (c *Conn) receive(w *Waiter) error {
 	if w.signaled || w.ended || c.err != nil || c.writable() {
 		return nil // the caller looks at each
 	}
-	c.polling = true
 	broken := c.broken
-	c.mu.Unlock()
-	var err error
-	if broken == nil {
-		err = c.t.Poll()
-	}
-	if err == nil {
-		err = c.rd.read(c.t)
-	}
-	c.mu.Lock()
-	c.polling = false
+	err := c.poll()
 	if errors.Is(err, ErrAgain) {
 		return broken
 	}

@@ -346,7 +346,7 @@ func (w *world) receive(e *scripted, h frame.Header, payload []byte) {
 }
 
 func (w *world) state(e *scripted) {
-	w.say("%s has %d own, %d of its peer's; %d long, %d wait", e.name, e.own, e.peers, e.long, len(e.longWait))
+	w.say("%s has %d own, %d of its peer's; %d long, %d wait", e.name, e.own, e.peers, e.long.used+e.answers.used, len(e.long.wait)+len(e.answers.wait))
 	for _, id := range slices.Sorted(maps.Keys(e.streams)) {
 		st := e.streams[id]
 		w.say("  %d: credit %d, allows %d of %d, queue %d", id, st.credit, st.allowed, st.window, len(st.queue))

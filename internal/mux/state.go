@@ -54,6 +54,7 @@ type Event struct {
 	Payload []byte // valid until the handler returns, unless Owned
 	Owned   bool   // Payload is the handler's to keep
 	End     bool   // the peer sends nothing more on the stream
+	Cut     bool   // Payload is the beginning of a message above the limit; the rest is dropped as it comes
 	Files   []*os.File
 	Code    Code   // of a RESET
 	Batch   uint64 // which read brought it; see Conn
@@ -87,8 +88,9 @@ type State struct {
 	window   int64 // what each new stream may send at first: the peer's announcement
 	grown    int64
 	limits   Limits
-	long     int       // long messages under way
-	longWait []*Stream // and streams that wait for a place
+	greeted  bool   // Peer was called
+	long     budget // for long messages; of a guarded State, for long arguments
+	answers  budget // of a guarded State, for long answers
 
 	urgent  []segment
 	ending  []*Stream // the peer's streams whose end is in urgent, in order
@@ -113,7 +115,8 @@ type segment struct {
 // NewState returns the state of a fresh link. peerStreams bounds how many streams
 // the peer may have open at once.
 func NewState(side Side, peerStreams int) *State {
-	s := &State{side: side, next: 1, peerNext: 2, streams: map[uint32]*Stream{}, ownMax: 1, peerMax: peerStreams, window: MinWindow, limits: usual}
+	s := &State{side: side, next: 1, peerNext: 2, streams: map[uint32]*Stream{}, ownMax: 1, peerMax: peerStreams, window: MinWindow}
+	s.Limit(usual)
 	if side == WorkerSide {
 		s.next, s.peerNext = 2, 1
 	}
@@ -121,7 +124,9 @@ func NewState(side Side, peerStreams int) *State {
 }
 
 // Peer sets what the peer's HELLO announced.
-func (s *State) Peer(window, streams int) { s.window, s.ownMax = int64(window), streams }
+func (s *State) Peer(window, streams int) {
+	s.window, s.ownMax, s.greeted = int64(window), streams, true
+}
 
 // Raw queues bytes that are no frame: the preamble.
 func (s *State) Raw(b []byte) { s.urgent = append(s.urgent, segment{buf: append([]byte(nil), b...)}) }
@@ -181,14 +186,27 @@ func (s *State) add(id uint32, handle frame.Handle) *Stream {
 	window := int64(s.limits.Window)
 	st := &Stream{ID: id, sendOpen: true, recvOpen: true, credit: s.window, window: window, allowed: window}
 	if handle == frame.Bulk {
-		st.sendOpen = s.opened(id)
-		st.recvOpen = !st.sendOpen
-	}
-	if st.recvOpen && !st.sendOpen {
-		st.in = &inbox{}
+		s.makeOneWay(st)
 	}
 	s.streams[id] = st
 	return st
+}
+
+// makeOneWay is for a BULK stream. One to a guarded side begins without credit:
+// it is given when a message has named the stream, and there is room for it.
+func (s *State) makeOneWay(st *Stream) {
+	if s.opened(st.ID) {
+		st.recvOpen = false
+		if s.limits.Guest {
+			st.credit = 0
+		}
+		return
+	}
+	st.sendOpen = false
+	st.in = &inbox{}
+	if s.limits.Guarded {
+		st.allowed, st.partCost = 0, st.window
+	}
 }
 
 // opened reports whether this side is who opens streams with such a number.
@@ -227,6 +245,7 @@ func (s *State) receiveOn(st *Stream, h frame.Header, ev Event) (Event, bool, er
 		return s.receiveReset(st, ev)
 	}
 	st.allowed -= cost(h)
+	st.progress.got++
 	if ev.End {
 		st.recvOpen = false
 	}
@@ -237,8 +256,7 @@ func (s *State) receiveOn(st *Stream, h frame.Header, ev Event) (Event, bool, er
 	if st.reset && (st.in != nil || h.Kind == frame.Data) {
 		st.partial = h.Flags&frame.More != 0
 		st.partHandle = h.Handle
-		s.Consume(st, cost(h))
-		closeFiles(ev.Files)
+		s.drop(st, h, ev.Files)
 		return ev, false, nil
 	}
 	if h.Kind == frame.Data {

@@ -3,6 +3,7 @@ package mux
 import (
 	"errors"
 	"os"
+	"time"
 )
 
 // ErrAgain is what Recv and Send return when they would block.
@@ -10,9 +11,9 @@ var ErrAgain = errors.New("would block")
 
 // Transport is the bytes underneath: an in-memory pair, a socketpair, pipes.
 //
-// Recv, Poll and Park are called by one goroutine at a time; Send and PollSend
-// by one at a time; Wake and Unpark by any. Close is called once, when no other
-// call is under way.
+// Recv, Poll, PollFor, Park and Rest are called by one goroutine at a time;
+// Send and PollSend by one at a time; Wake and Unpark by any. Close is called
+// once, when no other call is under way.
 type Transport interface {
 	// Recv reads what is there into bufs, and takes the files that came with
 	// it. It never blocks: ErrAgain when nothing is there, io.EOF at the end.
@@ -22,11 +23,16 @@ type Transport interface {
 	Send(bufs [][]byte, files []*os.File) (n int, err error)
 	// Poll blocks until Recv would not, or until Wake.
 	Poll() error
+	// PollFor is Poll that also returns when d has passed.
+	PollFor(d time.Duration) error
 	// Wake makes the present Poll, or else the next one, return at once.
 	Wake()
 	// Park is Poll for a long wait: it occupies no thread. Unpark ends it.
 	Park() error
-	// Unpark makes the present Park, or else the next one, return at once.
+	// Rest is Park for one that is likely to park again: what it has set up is
+	// kept until the next Poll.
+	Rest() error
+	// Unpark makes the present Park or Rest, or else the next one, return at once.
 	Unpark()
 	// PollSend blocks until Send would not, or until Stop.
 	PollSend() error

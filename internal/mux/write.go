@@ -163,7 +163,7 @@ func (c *Conn) write() (full bool) {
 // writeRest goes on writing while the transport is full. It is called and
 // returns with the lock held.
 func (c *Conn) writeRest() {
-	for full := true; full && c.err == nil; {
+	for c.full = true; c.full && c.err == nil; {
 		c.mu.Unlock()
 		err := c.t.PollSend()
 		c.mu.Lock()
@@ -171,8 +171,9 @@ func (c *Conn) writeRest() {
 			c.failSend(err)
 			break
 		}
-		full = c.write()
+		c.full = c.write()
 	}
+	c.full = false
 	c.endWriting()
 }
 
@@ -187,8 +188,8 @@ func (c *Conn) failSend(err error) {
 	case c.right == free:
 		c.takeRight(&c.never)
 		c.spawn(c.serve)
-	case c.polling:
-		c.t.Wake()
+	default:
+		c.rouse()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/outwork-go/outwork/internal/mux"
 )
@@ -142,6 +143,18 @@ func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
 
 func (e *end) Poll() error { return e.await(e.wake) }
 
+func (e *end) PollFor(d time.Duration) error {
+	limit := time.NewTimer(d)
+	defer limit.Stop()
+	select {
+	case <-e.in.readable:
+	case <-e.wake:
+	case <-limit.C:
+	case <-e.stop:
+	}
+	return nil
+}
+
 // Park leaves the nudge to the reader that may have taken over meanwhile.
 func (e *end) Park() error {
 	err := e.await(e.unpark)
@@ -150,6 +163,8 @@ func (e *end) Park() error {
 	e.in.renudge()
 	return err
 }
+
+func (e *end) Rest() error { return e.Park() }
 
 func (e *end) await(wake chan struct{}) error {
 	select {

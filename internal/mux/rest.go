@@ -1,0 +1,120 @@
+package mux
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/outwork-go/outwork/internal/frame"
+)
+
+// Most links of a service are idle, and there may be thousands. A guarded Conn
+// therefore waits without a thread and without a read buffer (Rest), until things
+// come so fast, one within restAfter of another, that it is hot: then it polls as
+// any other, and rests again when nothing has come for as long.
+const restAfter = time.Millisecond
+
+// poll waits for something to read, unless the link is broken, and reads once.
+func (c *Conn) poll() error {
+	rest := c.s.limits.Guarded && !c.hot && c.broken == nil
+	if rest {
+		c.slim()
+	}
+	c.polling, c.resting = true, rest
+	broken := c.broken != nil
+	c.mu.Unlock()
+	err := c.await(rest, broken)
+	if err == nil {
+		err = c.rd.read(c.t)
+	}
+	c.mu.Lock()
+	c.polling, c.resting = false, false
+	c.warm(rest, err)
+	return err
+}
+
+// await waits, without the lock.
+func (c *Conn) await(rest, broken bool) error {
+	switch {
+	case broken:
+		return nil
+	case rest:
+		return c.t.Rest()
+	case c.s.limits.Guarded:
+		return c.t.PollFor(restAfter)
+	}
+	return c.t.Poll()
+}
+
+// warm notes how fast things come, after a wait and a read.
+func (c *Conn) warm(rested bool, err error) {
+	switch {
+	case !c.s.limits.Guarded:
+	case !rested:
+		c.hot = !errors.Is(err, ErrAgain)
+	case err == nil:
+		now := time.Now()
+		c.hot = now.Sub(c.rested) < restAfter
+		c.rested = now
+	}
+}
+
+// slim lets go of what a link that rests does not need.
+func (c *Conn) slim() {
+	c.rd.slim()
+	if cap(c.s.spare) > slimSpare {
+		c.s.spare = nil
+	}
+	if !c.writing {
+		c.batch = Batch{}
+	}
+}
+
+// slimSpare is what a resting link may keep for its next frames, in bytes.
+const slimSpare = 512
+
+// readBuffers are those of links that rest.
+var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
+
+// slim gives the buffer back, but for what is in it.
+func (r *reader) slim() {
+	r.expected, r.spare, r.pool = frame.Header{}, nil, nil
+	if len(r.buf) != readBuffer {
+		return
+	}
+	full := r.buf
+	r.buf = append([]byte(nil), full[r.r:r.w]...)
+	r.r, r.w = 0, len(r.buf)
+	readBuffers.Put((*[readBuffer]byte)(full))
+}
+
+// fatten undoes slim.
+func (r *reader) fatten() {
+	full := readBuffers.Get().(*[readBuffer]byte)
+	r.r, r.w = 0, copy(full[:], r.buf[r.r:r.w])
+	r.buf = full[:]
+}
+
+// choked reports whether a guarded Conn reads nothing, because its peer does not
+// read either: what this side has to say to it must not grow.
+func (c *Conn) choked() bool {
+	return c.full && c.s.limits.Guarded && c.err == nil && c.broken == nil && c.s.backlog() > c.s.limits.Backlog
+}
+
+// awaitRoom waits until the peer has read, or w's wait is over.
+func (c *Conn) awaitRoom(w *Waiter) {
+	for c.choked() && !w.signaled && !w.ended {
+		c.wrote.Wait()
+	}
+}
+
+// backlog is how many bytes wait to be written, urgent or not.
+func (s *State) backlog() int {
+	n := s.Queued()
+	for _, st := range s.streams {
+		for i := range st.queue {
+			n += len(st.queue[i].payload)
+		}
+	}
+	return n
+}
