@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"errors"
-	"fmt"
 	"os/user"
 	"strconv"
 	"sync"
@@ -18,8 +16,9 @@ type Names interface {
 	UserName(uid uint32) (string, error)
 }
 
-// hostNames are the names of this host. A look-up may ask the network, where the
-// host has its users there.
+// hostNames are the names of this host: those that its C library knows, which may
+// ask the network, or those of /etc/passwd and /etc/group in a program that is
+// built without cgo.
 type hostNames struct{}
 
 func (hostNames) UserID(name string) (uint32, error) {
@@ -49,46 +48,6 @@ func (hostNames) UserName(uid uint32) (string, error) {
 func number(id string) (uint32, error) {
 	n, err := strconv.ParseUint(id, 10, 32)
 	return uint32(n), err
-}
-
-// UserSubject is a user of this host as they would be after logging in anew, for
-// Explain. who is a name or a number; a number needs no entry on the host, and
-// has no groups then.
-func UserSubject(who string) (Subject, error) {
-	u, err := user.Lookup(who)
-	if err != nil {
-		uid, numeric := number(who)
-		if numeric != nil {
-			return Subject{}, fmt.Errorf("there is no user %s on this host", printable(who))
-		}
-		if u, err = user.LookupId(who); errors.As(err, new(user.UnknownUserIdError)) {
-			return Subject{UID: uid}, nil
-		}
-		if err != nil {
-			return Subject{}, fmt.Errorf("look up uid %s: %w", who, err)
-		}
-	}
-	return subjectOf(u)
-}
-
-func subjectOf(u *user.User) (Subject, error) {
-	uid, err := number(u.Uid)
-	if err != nil {
-		return Subject{}, fmt.Errorf("user %s has no number: %w", printable(u.Username), err)
-	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return Subject{}, fmt.Errorf("look up the groups of user %s: %w", printable(u.Username), err)
-	}
-	s := Subject{UID: uid}
-	for _, id := range ids {
-		gid, err := number(id)
-		if err != nil {
-			return Subject{}, fmt.Errorf("user %s has a group without a number: %w", printable(u.Username), err)
-		}
-		s.Groups = append(s.Groups, gid)
-	}
-	return s, nil
 }
 
 // maxKnownUsers is how many users' names are kept, so that one who is denied

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,8 +23,8 @@ const (
 	patience = 20 * time.Second
 )
 
-// Everybody may do everything on the private bus, but for its name no one but
-// root and polkitd start on it.
+// Everybody may do everything on the private bus: who may take polkit's name is
+// for the system's own to say.
 const busConfigText = `<busconfig>
   <type>system</type>
   <listen>unix:path=/run/dbus/system_bus_socket</listen>
@@ -114,9 +115,11 @@ func write(t *testing.T, dir, file, text string) {
 	}
 }
 
-// start starts a daemon, which stop kills.
+// start starts a daemon, which stop kills. A bus that a crashed test leaves dies
+// with it, and polkitd with the bus.
 func start(t *testing.T, cmd *exec.Cmd) (stop func()) {
 	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
