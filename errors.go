@@ -163,7 +163,7 @@ func place(worker, host string) string {
 	case isService(worker, host):
 		return "the service at " + host
 	case worker == "":
-		return "the manager" // which was called back
+		return "the caller" // which was called back
 	case host != "":
 		return fmt.Sprintf("worker %q at %s", worker, host)
 	}

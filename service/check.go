@@ -14,6 +14,7 @@ import (
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/service/internal/api"
 	"github.com/outwork-go/outwork/service/internal/command"
+	"github.com/outwork-go/outwork/service/internal/describe"
 	"github.com/outwork-go/outwork/service/internal/schema"
 )
 
@@ -147,8 +148,8 @@ func checkFunctionName(name string) error {
 	if !valid {
 		return fmt.Errorf(`%s: a service's function must be called like "hostname.set": words of lower-case letters, digits and dashes, with dots between them, 64 bytes at most`, name)
 	}
-	if strings.HasPrefix(name, reserved) {
-		return fmt.Errorf("%s: names that begin with %s are the service's own", name, reserved)
+	if strings.HasPrefix(name, describe.Reserved) {
+		return fmt.Errorf("%s: names that begin with %s are the service's own", name, describe.Reserved)
 	}
 	return nil
 }
@@ -176,6 +177,3 @@ func buildVersion() string {
 	}
 	return "unknown"
 }
-
-// reserved begins the names of the functions that every service has.
-const reserved = "outwork."

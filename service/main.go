@@ -2,9 +2,12 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -70,10 +73,21 @@ func (p *program) dial(ctx context.Context, o command.DialOptions) (any, func(),
 		}
 	}
 	conn, err := d.Dial(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, nil, shell.Failf(shell.Unavailable, "no daemon listens on %s: start it with %s", path, p.startCommand(o.Dev))
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	return conn, func() { conn.Close() }, nil
+}
+
+// startCommand is what starts the daemon.
+func (p *program) startCommand(dev bool) string {
+	if dev {
+		return fmt.Sprintf("%q", p.Name+" daemon --dev")
+	}
+	return fmt.Sprintf("%q, or as root with %q", "systemctl start "+p.Daemon, p.Name+" daemon")
 }
 
 // socketPath is where the daemon is, or the one of --dev.

@@ -53,7 +53,7 @@ type Socket struct {
 // Limits bound what clients can make a daemon hold and do. A zero is the
 // constant of the same name.
 type Limits struct {
-	Connections        int           // at once; some more are kept for root
+	Connections        int           // at once; an eighth of them is kept for root, and no more than file descriptors allow
 	ConnectionsPerUser int           // at once, of one uid other than root
 	Calls              int           // at once, of one connection
 	CallsPerUser       int           // at once, of one uid other than root; more wait for a second, then are refused as busy

@@ -12,6 +12,7 @@ import (
 	"github.com/outwork-go/outwork/service/internal/api"
 	"github.com/outwork-go/outwork/service/internal/audit"
 	"github.com/outwork-go/outwork/service/internal/fault"
+	"github.com/outwork-go/outwork/service/internal/logging"
 	"github.com/outwork-go/outwork/service/internal/policy"
 	"github.com/outwork-go/outwork/service/internal/schema"
 )
@@ -31,8 +32,8 @@ type call struct {
 func (d *Daemon) invoke(f *api.Function) func(context.Context, any) (any, error) {
 	return func(ctx context.Context, args any) (any, error) {
 		in := link.From(ctx)
-		c := call{d: d, f: f, s: in.Link().Owner().(*session), args: args}
-		return c.run(ctx)
+		c := call{d: d, f: f, s: in.Link().Owner().(*session), args: args, request: audit.NewRequest()}
+		return c.run(logging.WithCall(ctx, c.request, c.s.peer.UID))
 	}
 }
 
@@ -44,7 +45,7 @@ func (c *call) run(ctx context.Context) (any, error) {
 	}
 	uid := c.s.peer.UID
 	if err := d.turns.take(ctx, uid); err != nil {
-		return nil, c.late(err)
+		return nil, d.late(uid, err)
 	}
 	defer d.turns.leave(uid)
 	d.running.Add(1)
@@ -59,12 +60,12 @@ func (c *call) run(ctx context.Context) (any, error) {
 }
 
 // late is the error of a call whose turn did not come.
-func (c *call) late(err error) error {
+func (d *Daemon) late(uid uint32, err error) error {
 	if !errors.Is(err, errBusy) {
 		return err
 	}
 	return &fault.Busy{Text: fmt.Sprintf("uid %d has %d calls under way at %s, which is as many as it may: try again when they are through",
-		c.s.peer.UID, c.d.turns.limit, c.d.cfg.Service.Daemon)}
+		uid, d.turns.limit, d.cfg.Service.Daemon)}
 }
 
 // permit is nil for a call that the policy allows and whose argument is valid.
@@ -105,9 +106,6 @@ func (c *call) deny(decision policy.Decision) error {
 
 // record is what is known of the call before it runs.
 func (c *call) record(decision policy.Decision) *audit.Record {
-	if c.request == "" {
-		c.request = audit.NewRequest()
-	}
 	p := c.s.peer
 	r := &audit.Record{
 		Request: c.request,
@@ -133,20 +131,20 @@ func (c *call) arguments() []byte {
 func (c *call) recorded(ctx context.Context) (reply any, err error) {
 	r, began := c.record(c.decision), time.Now()
 	if err := c.d.cfg.Audit.Before(r); err != nil {
-		c.d.cfg.Log.Error("a call was refused because it could not be recorded", "request", c.request, "function", c.f.Link.Name, "cause", err)
+		c.d.cfg.Log.ErrorContext(ctx, "a call was refused because it could not be recorded", "function", c.f.Link.Name, "cause", err)
 		return nil, &fault.Internal{Request: c.request}
 	}
 	c.panicked = true // unless it returns
-	defer func() { c.recordEnd(r, began, err) }()
+	defer func() { c.recordEnd(ctx, r, began, err) }()
 	return c.enter(ctx)
 }
 
 // recordEnd writes the record of how the call ended.
-func (c *call) recordEnd(r *audit.Record, began time.Time, err error) {
+func (c *call) recordEnd(ctx context.Context, r *audit.Record, began time.Time, err error) {
 	r.Duration = time.Since(began)
 	r.Result, r.Error = c.result(err)
 	if err := c.d.cfg.Audit.After(r); err != nil {
-		c.d.cfg.Log.Error("the end of a call could not be recorded", "request", c.request, "function", c.f.Link.Name, "result", r.Result, "cause", err)
+		c.d.cfg.Log.ErrorContext(ctx, "the end of a call could not be recorded", "function", c.f.Link.Name, "result", r.Result, "cause", err)
 	}
 }
 
@@ -176,7 +174,7 @@ func (c *call) result(err error) (result, text string) {
 func (c *call) enter(ctx context.Context) (reply any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			reply, err = nil, c.panic(v)
+			reply, err = nil, c.panic(ctx, v)
 		}
 	}()
 	reply, err = c.f.Link.Invoke(ctx, c.args)
@@ -185,11 +183,7 @@ func (c *call) enter(ctx context.Context) (reply any, err error) {
 }
 
 // panic is what the client is told of one.
-func (c *call) panic(v any) error {
-	if c.request == "" {
-		c.request = audit.NewRequest()
-	}
-	c.d.cfg.Log.Error("a function panicked", "request", c.request, "function", c.f.Link.Name,
-		"uid", c.s.peer.UID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+func (c *call) panic(ctx context.Context, v any) error {
+	c.d.cfg.Log.ErrorContext(ctx, "a function panicked", "function", c.f.Link.Name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	return &fault.Internal{Request: c.request}
 }

@@ -72,7 +72,11 @@ func New(cfg Config) (*Daemon, error) {
 			return nil, err
 		}
 	}
-	return d, nil
+	describe, err := d.describer()
+	if err != nil {
+		return nil, err
+	}
+	return d, d.registry.Add(describe)
 }
 
 // SetPolicy makes calls that are not decided yet go by p.
