@@ -218,7 +218,7 @@ func TestGrants(t *testing.T) {
 		}
 		_, err := grantee.Call(outwork.WithGrants(within(t), Hello), w, 5)
 		if err == nil || !strings.Contains(err.Error(), `was not granted "test.double"`) || !strings.Contains(err.Error(), "test.hello") ||
-			!strings.Contains(err.Error(), "test.double on the manager: ") {
+			!strings.Contains(err.Error(), "test.double on the caller: ") {
 			t.Errorf("not granted: %v", err)
 		}
 		if _, err := grantee.Call(within(t), w, 5); err == nil || !strings.HasSuffix(err.Error(), "; its grants: none") {
