@@ -140,23 +140,38 @@ func (r *reading) bounds(f *Field) (err error) {
 		}
 		return nil
 	}
-	least, most := string(r.Minimum)+r.Min, string(r.Maximum)+r.Max
+	least, most := string(r.Minimum), string(r.Maximum)
+	if f.Type.Kind == Duration {
+		least, most, r.Min, r.Max = r.Min, r.Max, least, most
+	}
+	if r.Min+r.Max != "" {
+		return errors.New("durations have x-min and x-max, and other numbers minimum and maximum")
+	}
 	if r.ExclusiveMaximum != "" {
 		if _, natural := f.Type.natural(); most != "" || r.ExclusiveMaximum != json.Number(f.Type.number(natural)) || f.Type.Bits != 64 {
 			return errors.New("exclusiveMaximum can only be the end of 64 bits: use maximum")
 		}
 	}
-	if least != "" {
-		if f.Limit.Min, err = f.bound(least); err != nil {
-			return fmt.Errorf("minimum: %w", err)
-		}
+	naturalLeast, naturalMost := f.Type.natural()
+	if f.Limit.Min, err = f.readBound(least, naturalLeast); err != nil {
+		return fmt.Errorf("minimum: %w", err)
 	}
-	if most != "" {
-		if f.Limit.Max, err = f.bound(most); err != nil {
-			return fmt.Errorf("maximum: %w", err)
-		}
+	if f.Limit.Max, err = f.readBound(most, naturalMost); err != nil {
+		return fmt.Errorf("maximum: %w", err)
 	}
 	return nil
+}
+
+// readBound reads a bound, nil for none or that of the type itself.
+func (f *Field) readBound(text string, natural float64) (*float64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	n, err := f.bound(text)
+	if err != nil {
+		return nil, err
+	}
+	return f.Type.bound(n, natural)
 }
 
 // literals are the enum and the default, as text.

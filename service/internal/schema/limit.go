@@ -32,8 +32,9 @@ type matcher struct {
 	elem    *Limit                // what holds for the elements of a list or map
 }
 
-// subject is the type whose values the limit is about, lengths aside.
-func (f *Field) subject() *Type {
+// Subject is the type whose values the limit is about, lengths aside: that of
+// the elements of a list or map.
+func (f *Field) Subject() *Type {
 	if f.Type.Kind == List || f.Type.Kind == Map {
 		return f.Type.Elem
 	}
@@ -51,8 +52,8 @@ func (f *Field) prepare() error {
 		}
 	}
 	l := &f.Limit
-	l.ready = l.matcher(f.subject().Kind)
-	if f.subject() != f.Type {
+	l.ready = l.matcher(f.Subject().Kind)
+	if f.Subject() != f.Type {
 		l.ready.elem = &Limit{Min: l.Min, Max: l.Max, Pattern: l.Pattern, Enum: l.Enum, ready: l.ready}
 	}
 	return f.checkDefault()
@@ -97,7 +98,7 @@ func (f *Field) checkLengths() error {
 }
 
 func (f *Field) checkRange() error {
-	l, t := &f.Limit, f.subject()
+	l, t := &f.Limit, f.Subject()
 	if l.Min == nil && l.Max == nil {
 		return nil
 	}
@@ -163,10 +164,34 @@ func (t *Type) bound(n *float64, natural float64) (*float64, error) {
 	return n, nil
 }
 
-// number is a bound as text.
+// Bounds are the least and the most that a number or duration of t within l can
+// be; of durations in nanoseconds. Those of other types mean nothing.
+func (t *Type) Bounds(l *Limit) (least, most float64) {
+	least, most = t.natural()
+	if l.Min != nil {
+		least = *l.Min
+	}
+	if l.Max != nil {
+		most = *l.Max
+	}
+	return least, most
+}
+
+// Number is a bound as text, as a value of t is written.
+func (t *Type) Number(n float64) string {
+	if _, most := t.natural(); n == most {
+		return t.largest(n)
+	}
+	return t.number(n)
+}
+
+// number is a bound as text, the end of 64 bits as one more than it is.
 func (t *Type) number(n float64) string {
 	if t.Kind == Duration {
 		return time.Duration(n).String()
+	}
+	if t.Kind != Float {
+		return strconv.FormatFloat(n, 'f', 0, 64)
 	}
 	return formatFloat(n, 64)
 }
@@ -180,14 +205,14 @@ func formatFloat(n float64, bits int) string {
 }
 
 func (f *Field) checkPattern() error {
-	if f.Limit.Pattern != "" && f.subject().Kind != String {
-		return fmt.Errorf("tag pattern is for text, not for %s", f.subject().Kind)
+	if f.Limit.Pattern != "" && f.Subject().Kind != String {
+		return fmt.Errorf("tag pattern is for text, not for %s", f.Subject().Kind)
 	}
 	return nil
 }
 
 func (f *Field) checkEnum() error {
-	enum, t := f.Limit.Enum, f.subject()
+	enum, t := f.Limit.Enum, f.Subject()
 	switch {
 	case enum == nil:
 		return nil

@@ -61,15 +61,15 @@ func checkOrder(at []*Field) error {
 		switch before, f := by[i-1], by[i]; {
 		case before.Rest:
 			return fmt.Errorf("%s: tag arg: %s before it takes all the rest", f.Name, before.Name)
-		case before.mayBeLeftOut() && !f.mayBeLeftOut():
+		case before.MayBeLeftOut() && !f.MayBeLeftOut():
 			return fmt.Errorf("%s: tag arg: it must be given, but %s before it may be left out", f.Name, before.Name)
 		}
 	}
 	return nil
 }
 
-// mayBeLeftOut reports whether a command line need not have the field.
-func (f *Field) mayBeLeftOut() bool {
+// MayBeLeftOut reports whether a command line need not have the field.
+func (f *Field) MayBeLeftOut() bool {
 	least := f.Limit.MinLen
 	return f.Optional || f.Default != "" || f.Rest && (least == nil || *least == 0)
 }

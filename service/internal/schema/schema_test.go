@@ -14,7 +14,7 @@ type everything struct {
 	Port    uint16            `cbor:"port" min:"1" default:"0x50" arg:"1"`
 	Words   []string          `json:"words" pattern:"[a-z]+" maxlen:"3" arg:"2..."`
 	Level   level             `cbor:"level,omitempty" enum:"low,high"`
-	Count   int               `cbor:"count" max:"9007199254740992"`
+	Count   int64             `cbor:"count" max:"9007199254740992"`
 	Small   int8              `cbor:"small,omitzero" enum:"1,2,-3"`
 	Big     uint64            `cbor:"big"`
 	Ratio   float32           `cbor:"ratio" min:"0.1" max:"0.9"`

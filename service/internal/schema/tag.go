@@ -104,7 +104,7 @@ func notEmpty(value string) error {
 
 // bound reads a number, or a duration as nanoseconds.
 func (f *Field) bound(value string) (*float64, error) {
-	if f.subject().Kind == Duration {
+	if f.Subject().Kind == Duration {
 		d, err := time.ParseDuration(value)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no duration such as 1m30s", value)
