@@ -105,6 +105,10 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	var files []*os.File
 	var err error
 	if crossings := f.Args.Crossings(); lifts(crossings, args) {
+		if err := l.lifting.take(ctx); err != nil {
+			return err
+		}
+		defer l.lifting.leave()
 		defer func() { restore(crossings, args, c.lifts) }()
 		if h.Parts, files, err = l.lift(ctx, nil, crossings, args, &c.lifts); err != nil {
 			return fmt.Errorf("the argument of %q: %w", f.Name, err)
@@ -113,13 +117,7 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
-	if err = h.append(buf); err == nil {
-		err = f.Args.Append(buf, args, l.positional)
-	}
-	if err == nil {
-		err = checkLength(buf.Len())
-	}
-	if err != nil {
+	if err := l.encodeCall(buf, h, f, args); err != nil {
 		closeAll(files)
 		return fmt.Errorf("the argument of %q: %w", f.Name, err)
 	}
@@ -143,6 +141,16 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 		p.start(ctx)
 	}
 	return err
+}
+
+func (l *Link) encodeCall(buf *bytes.Buffer, h *callHeader, f *Function, args any) error {
+	if err := h.append(buf); err != nil {
+		return err
+	}
+	if err := f.Args.Append(buf, args, l.positional); err != nil {
+		return err
+	}
+	return checkLength(buf.Len())
 }
 
 // on handles what the peer answers.
@@ -182,18 +190,24 @@ func (c *Call) onCut(ev mux.Event) error {
 	return nil
 }
 
+// fits reports whether a service takes an answer of that size.
+func (c *Call) fits(value []byte, parts []part) bool {
+	limit := int64(c.l.cfg.Limits.Argument)
+	size, over := weigh(value, parts, limit)
+	return size <= limit && over == nil
+}
+
 // tooLong is the end of a call back whose answer a service does not take.
 func (c *Call) tooLong() *Failure {
 	return &Failure{Code: CodeResult, Message: fmt.Sprintf("the answer of %q is longer than the %d bytes that this service takes", c.name, c.l.cfg.Limits.Argument)}
 }
 
 func (c *Call) onError(ev mux.Event) error {
-	var f failure
-	if err := failurePlan.only(ev.Payload, &f, "ERROR"); err != nil {
-		return err
+	f, err := c.l.decodeFailure(ev.Payload)
+	if err == nil {
+		c.complete(f)
 	}
-	c.complete(c.l.cfg.Errors.decode(&f, c.l.resultRules().Loose))
-	return nil
+	return err
 }
 
 // drain delivers the output that precedes a result; once for all results that
@@ -238,7 +252,7 @@ func (c *Call) onReply(ev mux.Event) error {
 	if err != nil {
 		return err
 	}
-	if c.l.cfg.serves() && tooLong(rest, h.Parts, c.l.cfg.Limits.Argument) {
+	if c.l.cfg.serves() && !c.fits(rest, h.Parts) {
 		c.l.discardParts(h.Parts, ev.Files)
 		c.completeLocked(c.tooLong())
 		return nil

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/outwork-go/outwork/internal/codec"
+	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/output"
 )
 
@@ -194,10 +195,21 @@ func encodeTyped(code string, t reflect.Type, err error) (d typedError, ok bool)
 	return typedError{code, buf.Bytes()}, true
 }
 
+// decodeFailure is the payload of an ERROR.
+func (l *Link) decodeFailure(payload []byte) (*Failure, error) {
+	var f failure
+	r := l.resultRules()
+	if _, err := decodeAll(failurePlan.plan(), codec.Rules{Positional: true, Memory: r.Memory}, payload, &f); err != nil {
+		return nil, frame.Violated("message", "ERROR: %v", err)
+	}
+	r.Positional = false
+	return l.cfg.Errors.decode(&f, r), nil
+}
+
 // decode is the Failure that f describes. Codes that are not registered here are
-// left out: the text says what they said. With loose, a typed error may bring
-// fields that are not known here.
-func (e *Errors) decode(f *failure, loose bool) *Failure {
+// left out: the text says what they said. The fields of typed errors are decoded by
+// r.
+func (e *Errors) decode(f *failure, r codec.Rules) *Failure {
 	out := &Failure{Code: f.Code, Message: f.Text, Stack: f.Stack}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -208,7 +220,7 @@ func (e *Errors) decode(f *failure, loose bool) *Failure {
 	}
 	for _, d := range f.Data[:min(len(f.Data), maxKinds)] {
 		if t, ok := e.types[d.Code]; ok {
-			if err := decodeTyped(t, d.Fields, codec.Rules{Loose: loose}); err != nil {
+			if err := decodeTyped(t, d.Fields, r); err != nil {
 				out.Errs = append(out.Errs, err)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/outwork-go/outwork/internal/codec"
 )
 
 type pathError struct {
@@ -85,7 +87,7 @@ func TestErrorsCrossAsThemselves(t *testing.T) {
 // TestErrorsThatAreNotRegisteredHere cross as text.
 func TestErrorsThatAreNotRegisteredHere(t *testing.T) {
 	far := registered(t).encode(CodeReturned, errors.Join(errSentinel, codeError{9}), "")
-	got := (&Errors{}).decode(far, false)
+	got := (&Errors{}).decode(far, codec.Rules{})
 	if len(got.Errs) > 0 || !strings.Contains(got.Message, "code 9") {
 		t.Error(got)
 	}

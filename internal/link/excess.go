@@ -27,40 +27,37 @@ func (c *Config) checkGrants(h *callHeader) error {
 // it takes it up, and the layer below knows how much it brings.
 func (l *Link) excess(in *Incoming, h *callHeader, ev mux.Event, args []byte) *Failure {
 	limit := int64(l.cfg.Limits.Argument)
-	size := int64(len(args))
-	if ev.Cut || size > limit {
+	size, over := weigh(args, h.Parts, limit)
+	switch {
+	case ev.Cut || size > limit:
 		return in.misfit("it is longer than the %d bytes of CBOR that this service takes", limit)
-	}
-	for _, p := range h.Parts {
-		if p.Kind != partBytes || p.Size < 0 {
-			continue // if it is wrong, that breaks a rule
-		}
-		if p.Size > limit-size {
-			return in.misfit("%s brings %d bytes, with which it is longer than the %d bytes that this service takes", in.fn.wireName(p.Field), p.Size, limit)
-		}
-		size += p.Size
+	case over != nil:
+		return in.misfit("%s brings %d bytes, with which it is longer than the %d bytes that this service takes", in.fn.wireName(over.Field), over.Size, limit)
 	}
 	if n := l.running(); n > 2*l.cfg.Limits.Streams {
 		return &Failure{Code: CodeRefused, Message: fmt.Sprintf("%d calls of this link run, or have results that were not taken: take them first", n-1)}
 	}
-	if ev.Owned || size > int64(len(args)) {
+	if ev.Owned || len(h.Parts) > 0 {
 		l.conn.Update(func(s *mux.State) { s.Expect(in.st, size) })
 	}
 	return nil
 }
 
-// tooLong reports whether a value and the bytes beside it are longer than limit.
-func tooLong(value []byte, parts []part, limit int) bool {
-	left := int64(limit - len(value))
-	for _, p := range parts {
-		if p.Kind == partBytes && p.Size > left {
-			return true
-		}
-		if p.Kind == partBytes {
-			left -= max(0, p.Size)
+// weigh is the size of a value with the bytes beside it; over is the part with
+// which it would be above limit. Parts of no good size are for others to judge.
+func weigh(value []byte, parts []part, limit int64) (size int64, over *part) {
+	size = int64(len(value))
+	for i := range parts {
+		p := &parts[i]
+		switch {
+		case p.Kind != partBytes || p.Size < 0:
+		case p.Size > limit-size:
+			return size, p
+		default:
+			size += p.Size
 		}
 	}
-	return left < 0
+	return size, nil
 }
 
 // wireName is what errors call the field of that index.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/module"
 	"github.com/outwork-go/outwork/internal/mux"
@@ -121,7 +122,7 @@ func FuzzFailure(f *testing.F) {
 		if failurePlan.only(b, &m, "ERROR") != nil {
 			return
 		}
-		fail := errs.decode(&m, false)
+		fail := errs.decode(&m, codec.Rules{})
 		if len(fail.Errs) > 2*maxKinds || fail.Message != m.Text {
 			t.Fatal(fail)
 		}

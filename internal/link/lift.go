@@ -55,6 +55,10 @@ func (l *Link) lift(ctx context.Context, of *result, crossings []codec.Crossing,
 		if stays(c, value) {
 			continue
 		}
+		if most := int(l.hello.Streams); len(*lifts)+2 > most && c.Kind != codec.File {
+			closeAll(files)
+			return nil, nil, fmt.Errorf("%s: the other side allows %d streams, too few for so many long fields", c.Name, most)
+		}
 		up := &lifted{l: l, index: i, of: of}
 		p, file, err := up.take(ctx, c, value)
 		if err != nil {

@@ -97,6 +97,7 @@ type Link struct {
 
 	drained  uint64 // the read after which output was last delivered; the reader's
 	requests atomic.Int32
+	lifting  turn
 	asking   chan struct{} // holds a token for each request that is worked on
 
 	mu       sync.Mutex             // guards what follows
@@ -134,6 +135,7 @@ func New(t mux.Transport, cfg Config) *Link {
 		s.Limit(cfg.Limits.mux())
 	case cfg.Service:
 		s.Guest()
+		l.lifting = make(turn, 1)
 	}
 	s.Raw(frame.Preamble())
 	if cfg.Side == mux.ManagerSide {

@@ -92,8 +92,16 @@ func (c *Config) callTime(remaining int64) time.Duration {
 	return left
 }
 
-// resultRules are how results and errors are decoded: a client lets a newer
-// service say more than it knows.
+// resultRules are how results are decoded, and in the keyed form errors: a client
+// lets a newer service say more than it knows, and a service lets a client fill
+// no memory.
 func (l *Link) resultRules() codec.Rules {
-	return codec.Rules{Positional: l.positional, Loose: l.cfg.Service && l.cfg.Side == mux.ManagerSide}
+	r := codec.Rules{Positional: l.positional}
+	switch {
+	case l.cfg.serves():
+		r.Memory = ServiceDecoded
+	case l.cfg.Service:
+		r.Loose = true
+	}
+	return r
 }

@@ -49,11 +49,11 @@ func (ls *landings) streamError(st *mux.Stream, err error) error {
 }
 
 func (ls *landings) sourceError(h frame.Handle, payload []byte) error {
-	var f failure
 	err := frame.Violated("handle", "%s on a bulk stream", h)
 	if h == frame.Error {
-		if err = failurePlan.only(payload, &f, "ERROR"); err == nil {
-			return ls.l.cfg.Errors.decode(&f, ls.l.resultRules().Loose)
+		var f *Failure
+		if f, err = ls.l.decodeFailure(payload); err == nil {
+			return f
 		}
 	}
 	ls.l.conn.Fail(err)

@@ -8,8 +8,10 @@ func (s *State) Admit(h frame.Header) error {
 	if h.Stream == 0 {
 		return s.admitControl(h)
 	}
-	if h.FDs > 0 && h.Handle != frame.CallFunction && h.Handle != frame.Reply {
-		return frame.Violated("fds", "file descriptors with %s on stream %d", h.Handle, h.Stream)
+	if h.FDs > 0 {
+		if err := s.admitFiles(h); err != nil {
+			return err
+		}
 	}
 	if h.Kind == frame.Open {
 		return s.admitOpen(h)
@@ -24,6 +26,8 @@ func (s *State) Admit(h frame.Header) error {
 	switch {
 	case !st.recvOpen:
 		return frame.Violated("ended", "%s %son stream %d, which the peer has ended", h.Kind, name(h), h.Stream)
+	case s.limits.Guarded && !st.in.takes(h):
+		return frame.Violated("handle", "%s %son stream %d: all that may come is DATA, after the message that names the stream", h.Kind, name(h), h.Stream)
 	case cost(h) > st.allowed:
 		return frame.Violated("credit", "%d bytes on stream %d with a credit of %d", cost(h), h.Stream, st.allowed)
 	case st.partial && h.Kind == frame.Data:
@@ -32,10 +36,27 @@ func (s *State) Admit(h frame.Header) error {
 		return frame.Violated("flags", "%s inside a %s on stream %d", h.Handle, st.partHandle, h.Stream)
 	case !st.partial && h.Handle == frame.CallFunction:
 		return frame.Violated("handle", "MESSAGE CALL_FUNCTION on stream %d", h.Stream)
-	case s.limits.Guarded && !st.in.takes(h):
-		return frame.Violated("handle", "%s %son stream %d: all that may come is DATA, after the message that names the stream", h.Kind, name(h), h.Stream)
 	case len(st.partFiles)+int(h.FDs) > frame.MaxFDs:
 		return frame.Violated("fds", "more than %d file descriptors in one message on stream %d", frame.MaxFDs, h.Stream)
+	}
+	return nil
+}
+
+// admitFiles bounds what a guarded State's peer makes it hold open before a
+// message is whole.
+func (s *State) admitFiles(h frame.Header) error {
+	if h.Handle != frame.CallFunction && h.Handle != frame.Reply {
+		return frame.Violated("fds", "file descriptors with %s on stream %d", h.Handle, h.Stream)
+	}
+	if !s.limits.Guarded {
+		return nil
+	}
+	held := int(h.FDs)
+	for _, st := range s.streams {
+		held += len(st.partFiles)
+	}
+	if held > MaxPendingFDs {
+		return frame.Violated("fds", "%d file descriptors with messages that are not whole", held)
 	}
 	return nil
 }

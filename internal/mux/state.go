@@ -192,20 +192,20 @@ func (s *State) add(id uint32, handle frame.Handle) *Stream {
 	return st
 }
 
-// makeOneWay is for a BULK stream. One to a guarded side begins without credit:
-// it is given when a message has named the stream, and there is room for it.
+// makeOneWay is for a BULK stream. One to a guarded side begins with credit
+// for its OPEN alone: more is given when a message has named the stream, and there is room for it.
 func (s *State) makeOneWay(st *Stream) {
 	if s.opened(st.ID) {
 		st.recvOpen = false
 		if s.limits.Guest {
-			st.credit = 0
+			st.credit = frame.HeaderSize
 		}
 		return
 	}
 	st.sendOpen = false
 	st.in = &inbox{}
 	if s.limits.Guarded {
-		st.allowed, st.partCost = 0, st.window
+		st.allowed, st.partCost = frame.HeaderSize, st.window-frame.HeaderSize
 	}
 }
 
