@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork/internal/output"
+	"github.com/outwork-go/outwork/service/verbs"
 )
 
 // app is one run of the command: what its verbs share.
@@ -54,6 +55,7 @@ that are shared with it without a copy. Nothing is left when it ends.`,
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.runVerb(), a.wireVerb(), a.versionVerb())
+	root.AddCommand(verbs.Commands()...)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	giveExamples(root)
@@ -80,6 +82,9 @@ func (a *app) fail(path string, err error) int {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		f = &failure{status: statusFailed, Kind: kindOther, Message: err.Error()}
+		if e, ok := errors.AsType[statusError](err); ok {
+			f.status = e.ExitStatus()
+		}
 	}
 	switch {
 	case a.json:
@@ -90,6 +95,12 @@ func (a *app) fail(path string, err error) int {
 		a.complain(path + ": " + f.Message)
 	}
 	return f.status
+}
+
+// statusError is an error of the verbs that ask services.
+type statusError interface {
+	error
+	ExitStatus() int
 }
 
 // complain writes to stderr what may quote a worker.

@@ -25,7 +25,7 @@ type Spec struct {
 	// back. nil grants nothing.
 	Grants func(ctx context.Context, f *api.Function) context.Context
 
-	// Extra are verbs beside those of the functions. What their RunE returns is
+	// Extra are verbs beside those of the functions, and describe. What their RunE returns is
 	// complained of; its exit status is that of shell.FailureOf.
 	Extra []*cobra.Command
 }

@@ -240,7 +240,11 @@ func (p *page) options(r *run, cmd *cobra.Command) {
 	})
 	if r.asks(cmd) {
 		var global []definition
-		cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) { global = append(global, optionTerm(f)) })
+		cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if cmd == cmd.Root() || cmd.Flags().Lookup(f.Name) == f { // it has none of its own of that name
+				global = append(global, optionTerm(f))
+			}
+		})
 		all = slices.Concat(global, all)
 	}
 	p.section("Options", own)
@@ -249,7 +253,7 @@ func (p *page) options(r *run, cmd *cobra.Command) {
 
 // asks reports whether cmd, or what may follow it, asks the daemon.
 func (r *run) asks(cmd *cobra.Command) bool {
-	return r.leaves[cmd] != nil || slices.ContainsFunc(cmd.Commands(), r.asks)
+	return r.leaves[cmd] != nil || cmd.Name() == "describe" || slices.ContainsFunc(cmd.Commands(), r.asks)
 }
 
 func optionTerm(f *pflag.Flag) definition {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/outwork-go/outwork/service/internal/api"
+	"github.com/outwork-go/outwork/service/internal/command/asking"
 	"github.com/outwork-go/outwork/service/internal/command/shell"
 )
 
@@ -34,6 +35,11 @@ func (r *run) root() *cobra.Command {
 		r.add(root, f)
 	}
 	for _, verb := range r.Extra {
+		verb.GroupID = otherGroup
+		root.AddCommand(verb)
+	}
+	if child(root, "describe") == nil {
+		verb := asking.DescribeVerb(r.dial, &r.timeout)
 		verb.GroupID = otherGroup
 		root.AddCommand(verb)
 	}
