@@ -196,6 +196,7 @@ func TestWhomToAsk(t *testing.T) {
 	}{
 		{[]string{"call", path + "x", "f"}, 69, path + "x"},
 		{[]string{"call", "--uid", strconv.Itoa(os.Getuid() + 1), path, "f"}, 69, "it may be an impostor"},
+		{[]string{"call", "hostctl", "f"}, 2, `"hostctl" is no address`},
 		{[]string{"call", path}, 2, "an address and a function are wanted"},
 		{[]string{"describe"}, 2, "one address is wanted"},
 		{[]string{"describe", "--lock", "--json", path}, 2, "--lock cannot be given with --json or --diff"},

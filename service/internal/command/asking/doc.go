@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ func (t *target) flags(f *pflag.FlagSet) {
 
 // connect connects to the service at address.
 func (t *target) connect(ctx context.Context, address string) (conn any, hangUp func(), err error) {
+	if !strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "unix:") {
+		return nil, nil, shell.Usagef("%q is no address: it is the path of a socket, as unix:///run/hostctl.sock or /run/hostctl.sock", address)
+	}
 	c, err := outwork.Dialer{UID: t.uid}.Dial(ctx, address)
 	if err != nil {
 		return nil, nil, err
