@@ -106,20 +106,23 @@ func (p *plan) nfpm(tree []File, modified time.Time) nfpm {
 		Name: p.Name, Arch: p.Arch, Platform: "linux",
 		Version: packageVersion(p.Version), VersionSchema: "none",
 		Section: "admin", Priority: "optional",
-		Maintainer: p.Maintainer, Description: strings.TrimSpace(p.Doc),
+		Maintainer: p.Maintainer, Description: p.description(),
 		DisableGlobbing: true, Modified: modified,
 		Overrides: map[string]nfpmOverride{"deb": p.debian()},
 	}
 	if n.Maintainer == "" {
 		n.Maintainer = p.Name + " <root@localhost>"
 	}
-	if n.Description == "" {
-		n.Description = p.Name
-	}
 	for _, f := range tree {
 		n.Contents = append(n.Contents, f.content(modified))
 	}
 	return n
+}
+
+// description is the first sentence, alone on its line, and then the others.
+func (p *plan) description() string {
+	_, rest, _ := strings.Cut(p.Doc, ". ")
+	return strings.TrimSpace(p.summary() + "\n" + rest)
 }
 
 func (p *plan) debian() nfpmOverride {

@@ -64,11 +64,14 @@ func (p *plan) logrotate() string {
 
 // example is a policy that is not in force.
 func (p *plan) example() string {
-	name := "example.function"
+	name, group := "example.function", "root"
 	if len(p.Functions) > 0 {
 		name = p.Functions[0].Link.Name
 	}
-	return strings.ReplaceAll(p.expand(`# An example of a policy for @daemon@. This file is not in force: only files whose
+	if len(p.groups) > 0 {
+		group = p.groups[0]
+	}
+	return strings.NewReplacer("@function@", name, "@group@", group).Replace(p.expand(`# An example of a policy for @daemon@. This file is not in force: only files whose
 # names end in .yaml are. Copy it to a name like 10-site.yaml, change that one,
 # and then: systemctl reload @daemon@
 #
@@ -88,14 +91,14 @@ func (p *plan) example() string {
 # polkit: ACTION; all: [conditions]. A list of conditions matches when one does.
 
 rules:
-  # The administrators of the network may call it, besides those who can anyway.
-  - function: @function@
-    allow: [{group: netadmin}]
-
   # This user may not, though a later rule, or the program, would allow it.
+  - function: @function@
+    deny: [{user: nobody}]
+
+  # This group may, besides those who may anyway.
   - functions: [@function@]
-    deny: [{user: guest}]
-`), "@function@", name)
+    allow: [{group: @group@}]
+`))
 }
 
 // expand fills in a text's names.
