@@ -68,16 +68,11 @@ func TestServiceTooManyParts(t *testing.T) {
 func TestServiceLongAnswers(t *testing.T) {
 	type text struct{ Text string }
 	both(t, func(t *testing.T, socket bool) {
-		size := 0
-		read := function("read", func(context.Context, int) (text, error) { return text{strings.Repeat("x", size)}, nil })
-		list := function("list", func(context.Context, int) ([]string, error) { return []string{strings.Repeat("x", size)}, nil })
-		f := function("f", func(ctx context.Context, which int) (int, error) {
-			back := read
-			if which == 1 {
-				back = list
-			}
-			_, err := From(ctx).Back(ctx, back, new(int))
-			return size, err
+		read := function("read", func(_ context.Context, size int) (text, error) { return text{strings.Repeat("x", size)}, nil })
+		list := function("list", func(_ context.Context, size int) ([]string, error) { return []string{strings.Repeat("x", size)}, nil })
+		f := function("f", func(ctx context.Context, a [2]int) (int, error) {
+			_, err := From(ctx).Back(ctx, []*Function{read, list}[a[0]], &a[1])
+			return 0, err
 		})
 		client, server := served(t, socket, Config{}, f)
 		grants := map[string]*Function{"read": read, "list": list}
@@ -86,8 +81,7 @@ func TestServiceLongAnswers(t *testing.T) {
 			ok   bool
 		}{{10, true}, {100 << 10, true}, {1<<20 - 100, true}, {1<<20 + 1, false}, {3 << 20, false}} {
 			for which := range 2 {
-				size = c.size
-				_, err := call[int, int](t.Context(), client, f, which, &Call{Grants: grants})
+				_, err := call[[2]int, int](t.Context(), client, f, [2]int{which, c.size}, &Call{Grants: grants})
 				if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "is longer than the 1048576 bytes that this service takes") {
 					t.Error(c.size, which, err)
 				}
