@@ -193,7 +193,7 @@ func as(t *testing.T, user string, args ...string) result {
 
 func run(t *testing.T, user string, stdin []byte, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // also when the test cleans up
 	defer cancel()
 	cmd := program(ctx, "testctl", args...)
 	realm.As(cmd, user)
@@ -214,6 +214,7 @@ type record struct {
 	Event    string          `json:"event"`
 	Request  string          `json:"request"`
 	UID      uint32          `json:"uid"`
+	PID      int             `json:"pid"`
 	Groups   []uint32        `json:"groups"`
 	Function string          `json:"function"`
 	Args     json.RawMessage `json:"args"`

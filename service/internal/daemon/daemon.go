@@ -50,6 +50,7 @@ type Daemon struct {
 	registry link.Registry
 	policy   atomic.Pointer[policy.Policy]
 	turns    *turns
+	ends     ends
 
 	mu       sync.Mutex // guards what follows
 	sessions map[*session]struct{}
@@ -63,6 +64,7 @@ type Daemon struct {
 func New(cfg Config) (*Daemon, error) {
 	d := &Daemon{cfg: cfg, turns: newTurns(cfg.Service.Limits.CallsPerUser), sessions: map[*session]struct{}{}}
 	d.policy.Store(cfg.Policy)
+	d.ends.log = cfg.Log
 	for _, f := range cfg.Service.Functions {
 		l := f.Link
 		if err := d.registry.Add(&link.Function{

@@ -84,8 +84,7 @@ func (s *session) tell(err error) {
 	if v, ok := errors.AsType[*frame.Violation](err); ok {
 		level, err = slog.LevelWarn, v
 	}
-	s.d.cfg.Log.Log(context.Background(), level, "a client's connection was ended",
-		"uid", s.peer.UID, "pid", s.peer.PID, "cause", err)
+	s.d.ends.tell(level, s.peer, err)
 }
 
 // Stop takes no more connections and calls, waits for the calls that run until
@@ -112,6 +111,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	}
 	end()
 	d.gone.Wait()
+	d.ends.flush()
 	return err
 }
 
