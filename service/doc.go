@@ -45,6 +45,7 @@
 //	minlen, maxlen          of a text, in characters; of a list, in elements
 //	enum:"on,off"           the only values
 //	default:"on"            what the command fills in
+//	file:"regular,pipe"     the kinds of open file that are taken: also directory, socket, device; regular without it
 //	secret:"true"           never recorded, shown, or taken from the command line
 //
 // A field may be an open file (*os.File): the client hands in what it was able

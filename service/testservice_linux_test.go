@@ -50,7 +50,7 @@ type (
 		For time.Duration `cbor:"for,omitempty" doc:"how long at most"`
 	}
 	fileArgs struct {
-		File *os.File `cbor:"file" doc:"what to read" arg:"0"`
+		File *os.File `cbor:"file" doc:"what to read" arg:"0" file:"pipe,regular"`
 	}
 	fileReply struct {
 		File *os.File `cbor:"file"`
@@ -116,7 +116,7 @@ var ask = outwork.Func("ask", func(ctx context.Context, a textArgs) (textReply, 
 })
 
 var fail = outwork.Func("fail", func(context.Context, none) (none, error) {
-	return none{}, errors.New("it did not work\nreally \x1b[2J not")
+	return none{}, errors.New("it did not work\nreally \x1b]52;c;eA==\a not")
 })
 
 // syncBuffer collects what a process writes.

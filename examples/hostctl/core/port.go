@@ -22,7 +22,7 @@ type ListenArgs struct {
 // ListenReply is a listening socket, which is the client's to accept from and to
 // close.
 type ListenReply struct {
-	Socket *os.File `cbor:"socket" doc:"the listening socket"`
+	Socket *os.File `cbor:"socket" doc:"the listening socket" file:"socket"`
 }
 
 // Listen listens on a port that its caller has not the privilege for.

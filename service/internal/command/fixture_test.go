@@ -170,7 +170,7 @@ var listenPort = outwork.Func("port.listen", func(context.Context, none) (*os.Fi
 })
 
 type hashArgs struct {
-	Of *os.File `cbor:"of" doc:"what to hash" arg:"0"`
+	Of *os.File `cbor:"of" doc:"what to hash" arg:"0" file:"pipe,regular"`
 }
 
 var hashFile = outwork.Func("hash", func(_ context.Context, a hashArgs) ([]byte, error) {

@@ -3,6 +3,7 @@ package describe
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -139,11 +140,13 @@ func TestDiff(t *testing.T) {
 		},
 		{version[argOf[[][]int32], none](t), version[argOf[[][]int8], none](t), `! f: argument "A[][]": the type was narrowed: -128 to 127, before -2147483648 to 2147483647`},
 		{version[argOf[[]string], none](t), version[argOf[map[string]string], none](t), `! f: argument "A": the type was changed: map to text, before list of text`},
+		{version[fileArg, none](t), version[anyFileArg, none](t), `f: argument "A": kinds of file were added: pipe`},
+		{version[anyFileArg, none](t), version[fileArg, none](t), `! f: argument "A": kinds of file were removed: pipe`},
 		// results
 		{version[none, text](t), version[none, none](t), `! f: result "A": the field was removed`},
-		{version[none, text](t), version[none, more](t), `! f: result "B": the field is new and in every result`},
-		{version[none, text](t), version[none, moreNull](t), `! f: result "B": the field is new and in every result`},
-		{version[none, text](t), version[none, moreOptional](t), `f: result "B": the field is new: clients that do not know it refuse`},
+		{version[none, text](t), version[none, more](t), `f: result "B": the field is new`},
+		{version[none, text](t), version[none, moreNull](t), `f: result "B": the field is new`},
+		{version[none, text](t), version[none, moreOptional](t), `f: result "B": the field is new`},
 		{version[none, text](t), version[none, optional](t), `! f: result "A": it was in every result, and may be absent`},
 		{version[none, optional](t), version[none, text](t), `f: result "A": it may have been absent, and is in every result`},
 		{version[none, enumAB](t), version[none, enumBC](t), "f: result \"A\": values were removed: a\n! f: result \"A\": values were added: c"},
@@ -242,3 +245,10 @@ func TestDiffOfWhatCannotBeRead(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+type (
+	fileArg    struct{ A *os.File }
+	anyFileArg struct {
+		A *os.File `file:"pipe,regular"`
+	}
+)

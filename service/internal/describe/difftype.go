@@ -88,19 +88,16 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// newField tells of a field that was not there. The codec of a client refuses
-// fields that it does not know, so one in a result must be left out when it has
-// nothing to say.
+// newField tells of a field that was not there. One in a result is skipped by
+// clients that do not know it.
 func (d *differ) newField(f *schema.Field) {
 	switch {
-	case !d.reply && f.Optional:
+	case d.reply:
+		d.tells("the field is new")
+	case f.Optional:
 		d.tells("the field is new, and optional")
-	case !d.reply:
-		d.breaks("the field is new, and required")
-	case f.Omit != "":
-		d.tells("the field is new: clients that do not know it refuse results that have it")
 	default:
-		d.breaks("the field is new and in every result, which clients that do not know it refuse: tag it omitempty, and set it when it is asked for")
+		d.breaks("the field is new, and required")
 	}
 }
 
@@ -126,6 +123,7 @@ func (d *differ) fields(before, after *schema.Field) {
 	d.lengths(before, after)
 	d.pattern(before, after)
 	d.enum(before, after)
+	d.files(before, after)
 }
 
 // presence compares whether a field may be left out, and be null.
@@ -245,6 +243,20 @@ func (d *differ) enum(before, after *schema.Field) {
 		if len(more) > 0 {
 			d.add(d.reply, "values were added: %s", list(more))
 		}
+	}
+}
+
+// files compares the kinds of file that may be.
+func (d *differ) files(before, after *schema.Field) {
+	if before.Type.Kind != schema.File || after.Type.Kind != schema.File {
+		return
+	}
+	was, is := before.TakesFiles(), after.TakesFiles()
+	if gone := without(was, is); len(gone) > 0 {
+		d.add(!d.reply, "kinds of file were removed: %s", list(gone))
+	}
+	if more := without(is, was); len(more) > 0 {
+		d.add(d.reply, "kinds of file were added: %s", list(more))
 	}
 }
 

@@ -115,6 +115,9 @@ func rangeWords(f *schema.Field) []string {
 	if l.Enum != nil {
 		words = append(words, "one of "+strings.Join(l.Enum, ", "))
 	}
+	if f.Files != "" {
+		words = append(words, strings.Join(f.TakesFiles(), " or "))
+	}
 	return words
 }
 

@@ -83,6 +83,9 @@ func (r *reading) takePattern(own string) error {
 // field is all that r says of a value of t.
 func (r *reading) field(t *Type) (*Field, error) {
 	f := &Field{Type: t, Doc: r.Description, Secret: r.WriteOnly, Position: -1, Pointer: r.Pointer, Omit: r.Omit, Limit: r.elem}
+	if err := f.readFiles(r.Files); err != nil {
+		return nil, err
+	}
 	if r.Omit != "" && r.Omit != "omitempty" && r.Omit != "omitzero" {
 		return nil, fmt.Errorf("x-omit: %.40q is no way to leave a field out", r.Omit)
 	}

@@ -51,6 +51,7 @@ type keywords struct {
 	Bits     int    `json:"x-bits,omitempty"`     // of integers and numbers
 	Unsigned bool   `json:"x-unsigned,omitempty"` // of integers
 	Beside   string `json:"x-beside,omitempty"`   // "file", "reader" or "stream": no JSON, it travels beside
+	Files    string `json:"x-files,omitempty"`    // of files: the kinds that are taken
 	Form     string `json:"x-form,omitempty"`     // of text: "duration", or "own" of a Go type that has one
 	Min      string `json:"x-min,omitempty"`      // of durations
 	Max      string `json:"x-max,omitempty"`
@@ -238,7 +239,7 @@ func (t *Type) objectKeywords() *keywords {
 func (f *Field) keywords() *keywords {
 	k := f.Type.keywords(&f.Limit)
 	k.Description, k.WriteOnly, k.Arg = f.Doc, f.Secret, f.position()
-	k.Pointer, k.Omit = f.Pointer, f.Omit
+	k.Pointer, k.Omit, k.Files = f.Pointer, f.Omit, f.Files
 	if f.Default != "" {
 		k.Default = f.Type.literal(f.Default)
 	}

@@ -45,7 +45,7 @@ func (f *Field) Subject() *Type {
 // it has in a JSON Schema too, and makes its limit ready.
 func (f *Field) prepare() error {
 	for _, check := range []func() error{
-		f.checkName, f.checkDoc, f.checkLengths, f.checkRange, f.checkPattern, f.checkEnum,
+		f.checkName, f.checkDoc, f.checkLengths, f.checkRange, f.checkPattern, f.checkEnum, f.checkFiles,
 	} {
 		if err := check(); err != nil {
 			return err

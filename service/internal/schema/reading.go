@@ -43,7 +43,7 @@ func (r *reading) readText(key string, n *tree) error {
 	texts := map[string]*string{
 		"type": &r.Type, "description": &r.Description, "pattern": &r.Pattern, "format": &r.Format,
 		"contentEncoding": &r.ContentEncoding, "x-arg": &r.Arg, "x-beside": &r.Beside, "x-form": &r.Form,
-		"x-min": &r.Min, "x-max": &r.Max, "x-omit": &r.Omit,
+		"x-min": &r.Min, "x-max": &r.Max, "x-omit": &r.Omit, "x-files": &r.Files,
 	}
 	if to := texts[key]; to != nil {
 		if n.kind != '"' {

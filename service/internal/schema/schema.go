@@ -120,6 +120,7 @@ type Field struct {
 	Position int    // among the positional arguments, from 0; -1: a flag
 	Rest     bool   // a list that takes all positional arguments from Position on
 	Secret   bool   // never recorded or shown
+	Files    string // of a File: the kinds that are taken, with commas; "" is regular files
 	Default  string // what a command fills in, as text; "" is none
 	Limit    Limit
 }

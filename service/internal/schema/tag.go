@@ -13,7 +13,7 @@ import (
 )
 
 // words are the tags that this package reads.
-var words = []string{"doc", "pattern", "min", "max", "minlen", "maxlen", "enum", "default", "arg", "secret"}
+var words = []string{"doc", "pattern", "min", "max", "minlen", "maxlen", "enum", "default", "arg", "secret", "file"}
 
 // readTags sets what the tags of a field say of it.
 func (f *Field) readTags(tag reflect.StructTag) error {
@@ -86,6 +86,8 @@ func (f *Field) readTag(key, value string) (err error) {
 		f.Default, err = value, notEmpty(value)
 	case "arg":
 		err = f.readPosition(value)
+	case "file":
+		f.Files, err = fileKinds(value)
 	case "secret":
 		f.Secret = true
 		if value != "true" {

@@ -65,7 +65,7 @@ func (f *Field) check(v reflect.Value) *Problem {
 		return nil
 	}
 	if f.Type.Kind.beside() {
-		return missing(f.Type, v)
+		return f.checkBeside(v)
 	}
 	l := &f.Limit
 	if l.none() {

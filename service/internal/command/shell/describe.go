@@ -164,7 +164,7 @@ func how(f *schema.Field) string {
 	case f.Secret:
 		return "read from FILE, - is standard input; asked for on a terminal"
 	case f.Type.Kind == schema.File:
-		return "a file to be opened, or - for standard input"
+		return strings.Join(f.TakesFiles(), " or ") + " file to be opened, or - for standard input"
 	case f.Type.Kind == schema.Bytes:
 		return "@FILE reads a file, - standard input"
 	case f.Type.Kind == schema.Struct:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/outwork-go/outwork/internal/link"
@@ -64,6 +65,8 @@ func (j *Job) prepare() (err error) {
 	switch {
 	case j.Command != nil && !has(j.Reply, schema.File):
 		return Usagef("%s hands out no file: there is nothing to execute %s with", j.Function.Name, j.Command[0])
+	case j.Command == nil && handsSocket(j.Reply):
+		return Usagef("%s hands out a socket, which only a program can use: add -- PROGRAM, which gets it as fd 3", j.Function.Name)
 	case j.Output != "" && !Copies(j.Reply):
 		return Usagef("%s hands out nothing to be written to --output", j.Function.Name)
 	case j.JSON && j.Output == "" && j.Command == nil && copied(j.Reply):
@@ -76,6 +79,13 @@ func (j *Job) prepare() (err error) {
 	}
 	j.out, err = openDestination(j.Output)
 	return err
+}
+
+// handsSocket reports whether a file of the reply is said to be a socket.
+func handsSocket(reply *schema.Type) bool {
+	return slices.ContainsFunc(reply.Fields, func(f schema.Field) bool {
+		return f.Type.Kind == schema.File && f.Files == "socket"
+	})
 }
 
 // reason is err without what a sentence about it says already.

@@ -1,0 +1,91 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// kindsOfFile are the words of the tag file.
+var kindsOfFile = []string{"regular", "directory", "pipe", "socket", "device"}
+
+// fileKinds reads the tag file: the kinds of file that an argument may be. Without
+// it that is regular alone: what is read from a pipe or a device may never come.
+func fileKinds(value string) (string, error) {
+	words := strings.Split(value, ",")
+	slices.Sort(words)
+	for _, word := range words {
+		if !slices.Contains(kindsOfFile, word) {
+			return "", fmt.Errorf("%q is no kind of file: they are %s", word, strings.Join(kindsOfFile, ", "))
+		}
+	}
+	if words = slices.Compact(words); slices.Equal(words, kindsOfFile[:1]) {
+		return "", nil // as without it
+	}
+	return strings.Join(words, ","), nil
+}
+
+// readFiles reads what a JSON Schema says of the kinds of file.
+func (f *Field) readFiles(kinds string) (err error) {
+	if kinds == "" {
+		return nil
+	}
+	if f.Files, err = fileKinds(kinds); err != nil {
+		return fmt.Errorf("x-files: %w", err)
+	}
+	return nil
+}
+
+func (f *Field) checkFiles() error {
+	if f.Files != "" && f.Type.Kind != File {
+		return fmt.Errorf("tag file is for open files, not for %s", f.Type.Kind)
+	}
+	return nil
+}
+
+// TakesFiles are the kinds of file that the field takes.
+func (f *Field) TakesFiles() []string {
+	if f.Files == "" {
+		return kindsOfFile[:1]
+	}
+	return strings.Split(f.Files, ",")
+}
+
+// checkBeside looks at what travelled beside the CBOR. Of a file the kernel tells
+// what it is; that it can be read or written is for who uses it to find out.
+func (f *Field) checkBeside(v reflect.Value) *Problem {
+	if p := missing(f.Type, v); p != nil || f.Type.Kind != File {
+		return p
+	}
+	file, ok := v.Interface().(*os.File)
+	if !ok {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return &Problem{Text: "is not open"}
+	}
+	if kind := kindOf(info.Mode()); !slices.Contains(f.TakesFiles(), kind) {
+		return &Problem{Text: "must be an open file of the kind " + strings.Join(f.TakesFiles(), " or ") + ", and is a " + kind}
+	}
+	return nil
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsRegular():
+		return "regular"
+	case m.IsDir():
+		return "directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "something else"
+}
