@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -47,9 +48,17 @@ func (d *daemon) start(flags []string) error {
 	args := append([]string{"daemon", "--socket", d.socket(), "--audit", filepath.Join(d.dir, "audit.jsonl")}, flags...)
 	cmd := servedProgram.command(d.job, args...)
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+notices.LocalAddr().String())
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
 	if d.server, err = startSubordinate(cmd); err != nil {
 		return err
 	}
+	go func() {
+		io.Copy(io.Discard, said)
+		notices.Close() // it has ended, and will say nothing
+	}()
 	if err := awaitReady(notices); err != nil {
 		return errors.Join(fmt.Errorf("the daemon does not say that it is ready: %w", err), d.server.stop())
 	}

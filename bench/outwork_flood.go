@@ -26,7 +26,7 @@ const (
 )
 
 // floodShare: a flood is measured for one part in so many of a crowd's time.
-const floodShare = 5
+const floodShare = 8
 
 func floodProbes() []probe {
 	return []probe{

@@ -19,7 +19,7 @@ import (
 type probe struct {
 	name string
 	run  func(job) ([]reading.Reading, error)
-	root bool // it acts as other users, or as one whose connections are not counted
+	root bool // it acts as other users, or as one of whom less is asked than of others
 }
 
 // job is what the process of a probe is told.
