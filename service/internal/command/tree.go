@@ -9,6 +9,7 @@ import (
 	"github.com/outwork-go/outwork/service/internal/api"
 	"github.com/outwork-go/outwork/service/internal/command/asking"
 	"github.com/outwork-go/outwork/service/internal/command/shell"
+	"github.com/outwork-go/outwork/service/internal/describe"
 )
 
 // The groups of verbs in help.
@@ -39,7 +40,7 @@ func (r *run) root() *cobra.Command {
 		root.AddCommand(verb)
 	}
 	if child(root, "describe") == nil {
-		verb := asking.DescribeVerb(r.dial, &r.timeout)
+		verb := asking.DescribeVerb(r.dial, &r.timeout, func() *describe.Description { return describe.Of(s, nil) })
 		verb.GroupID = otherGroup
 		root.AddCommand(verb)
 	}

@@ -17,6 +17,7 @@ import (
 // describing is one run of the verb describe.
 type describing struct {
 	dial       func(ctx context.Context, cmd *cobra.Command, args []string) (conn any, close func(), err error)
+	own        func() *describe.Description // of a program's own service; nil: the service is asked
 	timeout    *time.Duration
 	json, lock bool
 	diff       string
@@ -50,17 +51,26 @@ their docs, types and limits, who may call them, and which of them you may call.
 }
 
 // DescribeVerb is the verb describe of the command of one service, which dial
-// connects to. timeout is the command's own.
-func DescribeVerb(dial shell.Dial, timeout *time.Duration) *cobra.Command {
-	d := describing{timeout: timeout, dial: func(ctx context.Context, _ *cobra.Command, args []string) (any, func(), error) {
-		if len(args) > 0 {
-			return nil, nil, shell.Usagef("%q is one argument too many", args[0])
-		}
+// connects to. timeout is the command's own. A lock file is of own, which the
+// program itself says of the service: it takes no daemon.
+func DescribeVerb(dial shell.Dial, timeout *time.Duration, own func() *describe.Description) *cobra.Command {
+	d := describing{timeout: timeout, own: own, dial: func(ctx context.Context, _ *cobra.Command, args []string) (any, func(), error) {
 		return dial(ctx)
 	}}
 	cmd := d.verb()
 	cmd.Use = "describe"
-	cmd.Long = "Asks the daemon what its functions are: their docs, types and limits, who may call them, and which of them you may call.\n" + about
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return shell.Usagef("%q is one argument too many", args[0])
+		}
+		return nil
+	}
+	cmd.Long = `Asks the daemon what its functions are: their docs, types and limits, who may call them, and which of them you may call.
+
+With --lock it prints a lock file of this program, to be kept beside its source. With
+--diff it compares this program with such a file, and fails when a client that was
+made for the file may not fit any more, or more people may call. Neither asks the
+daemon.`
 	return cmd
 }
 
@@ -89,6 +99,9 @@ func (d *describing) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if d.own != nil && (d.lock || old != nil) {
+		return d.tell(cmd, old, d.own())
+	}
 	ctx, end := shell.Begin(cmd.Context(), *d.timeout)
 	defer end()
 	conn, hangUp, err := d.dial(ctx, cmd, args)
@@ -100,6 +113,12 @@ func (d *describing) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return shell.Ended(ctx, describe.Name, *d.timeout, err)
 	}
+	return d.tell(cmd, old, now)
+}
+
+// tell prints what is asked for of now, which is compared with old unless that is
+// nil.
+func (d *describing) tell(cmd *cobra.Command, old, now *describe.Description) error {
 	if old != nil {
 		return d.compare(shellOf(cmd), old, now)
 	}
