@@ -226,8 +226,9 @@ func TestAbuseKilledMeanwhile(t *testing.T) {
 // Who vanishes in the middle of a message, or of many calls, leaves nothing.
 func TestAbuseVanished(t *testing.T) {
 	d := abused(t)
-	for range 50 {
-		s := greeted(t, "nobody")
+	for i := range uint32(50) {
+		s := connectAs(t, realm.User{UID: 20_000 + i}) // so that none is one too many
+		s.greet()
 		s.open(1, "wait", encode(waitArgs{}))
 		s.open(3, "echo", encode(textArgs{"x"}))
 		s.open(5, "pour", encode(pourArgs{1 << 20}))

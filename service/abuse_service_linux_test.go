@@ -17,6 +17,7 @@ func init() {
 		service.Export{Function: vault, Doc: "Keep what polkit authorizes.", Allow: service.Polkit("org.outwork.testctl.keep"), Mutates: true},
 		service.Export{Function: enter, Doc: "Leave a mark, as a member of the group.", Allow: service.Group("hostctl"), Mutates: true},
 		service.Export{Function: peek, Doc: "Leave a mark without a record, as a member of the group.", Allow: service.Group("hostctl")},
+		service.Export{Function: forbidden, Doc: "Read an open file, as root."},
 		service.Export{Function: badError, Doc: "Fail with an error whose methods panic.", Allow: service.Anyone(), Mutates: true},
 		service.Export{Function: badPanic, Doc: "Panic with a value whose methods panic.", Allow: service.Anyone(), Mutates: true},
 		service.Export{Function: pour, Doc: "Say a text many times.", Allow: service.Anyone()},
@@ -41,6 +42,8 @@ var vault = outwork.Func("vault.keep", func(_ context.Context, a vaultArgs) (non
 var enter = outwork.Func("mark.enter", func(_ context.Context, a textArgs) (none, error) { return none{}, leaveMark(a) })
 
 var peek = outwork.Func("mark.peek", func(_ context.Context, a textArgs) (none, error) { return none{}, leaveMark(a) })
+
+var forbidden = outwork.Func("file.forbidden", func(_ context.Context, a fileArgs) (none, error) { return none{}, a.File.Close() })
 
 var badError = outwork.Func("bad.error", func(context.Context, none) (none, error) { return none{}, treacherous{} })
 

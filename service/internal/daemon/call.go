@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/service/internal/api"
 	"github.com/outwork-go/outwork/service/internal/audit"
@@ -25,6 +27,7 @@ type call struct {
 	args     any // pointer
 	request  string
 	decision policy.Decision
+	entered  bool // the function was: what is in args is its own
 	panicked bool
 }
 
@@ -33,7 +36,25 @@ func (d *Daemon) invoke(f *api.Function) func(context.Context, any) (any, error)
 	return func(ctx context.Context, args any) (any, error) {
 		in := link.From(ctx)
 		c := call{d: d, f: f, s: in.Link().Owner().(*session), args: args, request: audit.NewRequest()}
+		defer c.release()
 		return c.run(logging.WithCall(ctx, c.request, c.s.peer.UID))
+	}
+}
+
+// release closes the files that came with a call whose function was not entered:
+// nobody else will.
+func (c *call) release() {
+	if c.entered {
+		return
+	}
+	crossings := c.f.Link.Args.Crossings()
+	for i := range crossings {
+		if crossings[i].Kind != codec.File {
+			continue
+		}
+		if f := crossings[i].Of(c.args).Interface().(*os.File); f != nil {
+			f.Close()
+		}
 	}
 }
 
@@ -177,6 +198,7 @@ func (c *call) enter(ctx context.Context) (reply any, err error) {
 			reply, err = nil, c.panic(ctx, v)
 		}
 	}()
+	c.entered = true
 	reply, err = c.f.Link.Invoke(ctx, c.args)
 	c.panicked = false
 	return reply, err
