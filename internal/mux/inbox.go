@@ -71,6 +71,9 @@ func (c *Conn) inbound(ev *Event, direct bool) (done bool, err error) {
 	switch {
 	case ev.Kind == frame.Reset:
 		in.err = &Aborted{ev.Code, string(ev.Payload)}
+		if !in.collect && c.s.limits.Guarded {
+			return false, nil // nothing of it need be kept
+		}
 	case in.collect:
 		if ev.Kind != frame.Data {
 			return true, frame.Violated("reply", "%s on stream %d, which is bytes", ev.Handle, st.ID)

@@ -157,7 +157,7 @@ const expectAbove = 16 << 10 // bytes
 // handle handles the whole frames that have been read, until the right was taken
 // away. It is called and returns with the lock held.
 func (r *reader) handle(c *Conn, mine uint64) error {
-	for count := 0; c.holder == mine && c.err == nil && !c.choked(); count++ {
+	for count := 0; c.holder == mine && c.err == nil && c.room(count); count++ {
 		f, ok, err := r.next(c.s)
 		if err != nil || !ok {
 			if count > 0 {

@@ -79,6 +79,7 @@ var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
 // slim gives the buffer back, but for what is in it.
 func (r *reader) slim() {
 	r.expected, r.spare, r.pool = frame.Header{}, nil, nil
+	r.bufs = [2][]byte{} // point into the buffer
 	if len(r.buf) != readBuffer {
 		return
 	}
@@ -93,28 +94,4 @@ func (r *reader) fatten() {
 	full := readBuffers.Get().(*[readBuffer]byte)
 	r.r, r.w = 0, copy(full[:], r.buf[r.r:r.w])
 	r.buf = full[:]
-}
-
-// choked reports whether a guarded Conn reads nothing, because its peer does not
-// read either: what this side has to say to it must not grow.
-func (c *Conn) choked() bool {
-	return c.full && c.s.limits.Guarded && c.err == nil && c.broken == nil && c.s.backlog() > c.s.limits.Backlog
-}
-
-// awaitRoom waits until the peer has read, or w's wait is over.
-func (c *Conn) awaitRoom(w *Waiter) {
-	for c.choked() && !w.signaled && !w.ended {
-		c.wrote.Wait()
-	}
-}
-
-// backlog is how many bytes wait to be written, urgent or not.
-func (s *State) backlog() int {
-	n := s.Queued()
-	for _, st := range s.streams {
-		for i := range st.queue {
-			n += len(st.queue[i].payload)
-		}
-	}
-	return n
 }

@@ -81,8 +81,9 @@ func (c *Conn) flushes(patient bool) {
 		return
 	}
 	c.writing = true
-	switch full := c.write(); {
-	case !full:
+	c.full = c.write()
+	switch {
+	case !c.full:
 		c.endWriting()
 	case patient:
 		c.writeRest()
@@ -163,7 +164,7 @@ func (c *Conn) write() (full bool) {
 // writeRest goes on writing while the transport is full. It is called and
 // returns with the lock held.
 func (c *Conn) writeRest() {
-	for c.full = true; c.full && c.err == nil; {
+	for c.full && c.err == nil {
 		c.mu.Unlock()
 		err := c.t.PollSend()
 		c.mu.Lock()
