@@ -37,18 +37,13 @@ func createDirectory(parent, name string, to owner, mode uint32) (err error) {
 			err = errors.Join(err, unix.Unlinkat(in, name, unix.AT_REMOVEDIR))
 		}
 	}()
-	return handOver(in, name, to, mode)
+	return handOver(above, name, to, mode)
 }
 
 // openParent opens a directory in which nobody but root can rename or remove
 // what root has made.
 func openParent(name string) (*os.File, error) {
-	root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/", Err: err}
-	}
-	defer unix.Close(root)
-	dir, err := openBeneath(root, name, unix.O_RDONLY|unix.O_DIRECTORY, unix.S_IFDIR)
+	dir, err := openDirectory(name)
 	if err != nil {
 		return nil, err
 	}
@@ -73,17 +68,17 @@ func checkParent(dir *os.File) error {
 
 // handOver gives a directory that was just created to its owner: the mode first,
 // while it is root's to set.
-func handOver(in int, name string, to owner, mode uint32) error {
-	dir, err := openBeneath(in, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, unix.S_IFDIR)
+func handOver(in *os.File, name string, to owner, mode uint32) error {
+	dir, err := openIn(in, name, unix.O_RDONLY|unix.O_DIRECTORY, unix.S_IFDIR)
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
 	if err := unix.Fchmod(int(dir.Fd()), mode&0o777); err != nil {
-		return &os.PathError{Op: "fchmod", Path: name, Err: err}
+		return &os.PathError{Op: "fchmod", Path: dir.Name(), Err: err}
 	}
 	if err := unix.Fchown(int(dir.Fd()), int(to.uid), int(to.gid)); err != nil {
-		return &os.PathError{Op: "fchown", Path: name, Err: err}
+		return &os.PathError{Op: "fchown", Path: dir.Name(), Err: err}
 	}
 	return nil
 }
