@@ -20,14 +20,20 @@ import (
 func abused(t *testing.T, args ...string) *testDaemon {
 	t.Helper()
 	d := startDaemon(t, args...)
+	d.staysAsItIs()
+	return d
+}
+
+// staysAsItIs is abused for a daemon that runs already.
+func (d *testDaemon) staysAsItIs() {
+	d.t.Helper()
 	d.healthy() // whatever is made when the first client comes
 	before := d.footprint()
-	t.Cleanup(func() {
+	d.t.Cleanup(func() {
 		d.healthy()
 		d.unforged()
 		d.settles(before)
 	})
-	return d
 }
 
 // footprint is what a process holds.

@@ -155,7 +155,6 @@ func (c *call) recorded(ctx context.Context) (reply any, err error) {
 		c.d.cfg.Log.ErrorContext(ctx, "a call was refused because it could not be recorded", "function", c.f.Link.Name, "cause", err)
 		return nil, &fault.Internal{Request: c.request}
 	}
-	c.panicked = true // unless it returns
 	defer func() { c.recordEnd(ctx, r, began, err) }()
 	return c.enter(ctx)
 }
@@ -170,7 +169,7 @@ func (c *call) recordEnd(ctx context.Context, r *audit.Record, began time.Time, 
 }
 
 // result is the call's end as it is recorded. The methods of err are the
-// program's own and may panic.
+// program's own: they may panic now, though they did not before.
 func (c *call) result(err error) (result, text string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -194,15 +193,33 @@ func (c *call) result(err error) (result, text string) {
 // look.
 func (c *call) enter(ctx context.Context) (reply any, err error) {
 	defer func() {
-		if v := recover(); v != nil {
+		switch v := recover(); {
+		case v != nil:
 			reply, err = nil, c.panic(ctx, v)
+		case c.panicked: // what the client is told of it is the link's affair
+			c.d.cfg.Log.ErrorContext(ctx, "a function ended its goroutine (runtime.Goexit)", "function", c.f.Link.Name)
 		}
 	}()
-	c.entered = true
+	c.entered, c.panicked = true, true // until it has returned
 	reply, err = c.f.Link.Invoke(ctx, c.args)
+	try(err)
 	c.panicked = false
 	return reply, err
 }
+
+// try calls the methods of err that the answer is made of. If one panics, so has
+// the function.
+func try(err error) {
+	if err == nil {
+		return
+	}
+	_ = err.Error()
+	errors.Is(err, errTried)
+	errors.AsType[*fault.Internal](err)
+}
+
+// errTried is an error that no function returns.
+var errTried = errors.New("tried")
 
 // panic is what the client is told of one.
 func (c *call) panic(ctx context.Context, v any) error {
