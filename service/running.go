@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -122,6 +123,9 @@ func (r *running) reload() {
 // tellPolicy logs what in a policy is likely not meant.
 func (r *running) tellPolicy(pol *policy.Policy) {
 	for _, path := range pol.Ignored {
+		if strings.HasSuffix(path, ".off") {
+			continue // meant to be, as the example that is installed
+		}
 		r.log.Warn("a file is no policy, and ignored: policy files end in .yaml", "file", path)
 	}
 	for _, absent := range pol.Absent {
