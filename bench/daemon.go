@@ -12,7 +12,12 @@ import (
 	"time"
 )
 
-var servedProgram = program{"served", []string{"./programs/served"}}
+// The service's program as go build makes it, and so that it need not load the C
+// library when it starts.
+var (
+	servedProgram = program{name: "served", build: []string{"./programs/served"}}
+	staticProgram = program{name: "served-static", build: []string{"./programs/served"}, env: []string{"CGO_ENABLED=0"}}
+)
 
 // daemon is a process of servedProgram.
 type daemon struct {

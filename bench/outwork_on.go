@@ -30,7 +30,7 @@ func outworkProbes(table string) []probe {
 		},
 		"share":   {{name: outworkRow, run: shareOutwork}},
 		"service": serviceProbes(),
-		"sudo":    {{name: generatedRow, run: probeGenerated}},
+		"sudo":    {generatedProbe(generatedRow, servedProgram), generatedProbe(staticRow, staticProgram)},
 		"clients": {clientsProbe()},
 		"flood":   floodProbes(),
 	}[table]
@@ -42,7 +42,7 @@ func outworkPrograms(table string) []program {
 		"memory":  {smallProgram},
 		"command": {commandProgram},
 		"service": {servedProgram},
-		"sudo":    {servedProgram},
+		"sudo":    {servedProgram, staticProgram},
 		"clients": {servedProgram},
 		"flood":   {servedProgram},
 	}[table]

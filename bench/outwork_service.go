@@ -104,21 +104,25 @@ func callDenied(to outwork.Callee, p []byte) error {
 	return fmt.Errorf("a call that is to be denied ends with: %w", err)
 }
 
-// probeGenerated measures the generated command from its start to its end.
-func probeGenerated(j job) (_ []reading.Reading, err error) {
-	d, err := startDaemon(j, devFlag)
-	if err != nil {
-		return nil, err
+// generatedProbe measures the command that p is, from its start to its end.
+func generatedProbe(row string, p program) probe {
+	run := func(j job) (_ []reading.Reading, err error) {
+		d, err := startDaemon(j, devFlag)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, d.stop()) }()
+		took, err := reading.MedianMillis(j.Starts, func() (time.Duration, error) {
+			return reading.Duration(func() error { return d.greet(p) })
+		})
+		return []reading.Reading{{Row: row, Metric: reading.Time, Value: took}}, err
 	}
-	defer func() { err = errors.Join(err, d.stop()) }()
-	took, err := reading.MedianMillis(j.Starts, func() (time.Duration, error) {
-		return reading.Duration(d.greet)
-	})
-	return []reading.Reading{{Row: generatedRow, Metric: reading.Time, Value: took}}, err
+	return probe{name: row, run: run}
 }
 
-func (d *daemon) greet() error {
-	cmd := servedProgram.command(d.job, devFlag, "--socket", d.socket(), "greet", "World!")
+// greet calls d by the command that p is.
+func (d *daemon) greet(p program) error {
+	cmd := p.command(d.job, devFlag, "--socket", d.socket(), "greet", "World!")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	smallProgram   = program{"small", []string{"./programs/small"}}
-	commandProgram = program{"outwork", []string{"-C", "..", "./cmd/outwork"}}
+	smallProgram   = program{name: "small", build: []string{"./programs/small"}}
+	commandProgram = program{name: "outwork", build: []string{"-C", "..", "./cmd/outwork"}}
 )
 
 // commandProbes are the command on its own, its worker, and all of a run.

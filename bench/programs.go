@@ -9,15 +9,17 @@ import (
 	"slices"
 )
 
-// program is one that is built for a run: its name, and go build's arguments.
+// program is one that is built for a run: its name, go build's arguments, and
+// what is added to its environment.
 type program struct {
 	name  string
 	build []string
+	env   []string
 }
 
 var (
-	bareProgram   = program{"bare", []string{"./programs/bare"}}
-	pluginProgram = program{"plugin", []string{"./programs/plugin"}}
+	bareProgram   = program{name: "bare", build: []string{"./programs/bare"}}
+	pluginProgram = program{name: "plugin", build: []string{"./programs/plugin"}}
 )
 
 // buildPrograms builds into dir what the tables need. It is run in the
@@ -44,6 +46,7 @@ func (p program) buildInto(ctx context.Context, dir string) error {
 	at := len(args) - 1
 	args = slices.Insert(args, at, "-o", filepath.Join(dir, p.name))
 	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build %s (run this in the directory bench): %w", p.name, err)

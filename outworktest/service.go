@@ -37,10 +37,15 @@ type Daemon struct {
 	records []Record
 }
 
-// Serve serves s in this process, to the users that [Daemon.As] makes up. A call
-// takes the way that it takes in a real daemon: it waits for its turn, is decided
-// by the policy that s declares and site adds, validated, asked about, recorded
-// before and after, and its errors and callbacks cross as ever. Inside a
+// Serve serves s in this process, to the users that [Daemon.As] makes up:
+//
+//	d := outworktest.Serve(t, hostctl, outworktest.Site{})
+//	conn := d.As(outworktest.User{Groups: []string{"hostctl"}})
+//	reply, err := SetHostname.Call(t.Context(), conn, HostnameArgs{Name: "web1"})
+//
+// A call takes the way that it takes in a real daemon: it waits for its turn, is
+// decided by the policy that s declares and site adds, validated, asked about,
+// recorded before and after, and its errors and callbacks cross as ever. Inside a
 // testing/synctest bubble time is the bubble's. It needs no root.
 //
 // What differs from a real daemon, besides what the package says of workers:
