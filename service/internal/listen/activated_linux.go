@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,7 +16,7 @@ func Activated(c Config) (*Listener, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	files := activation.Files(true)
+	files := passed()
 	defer func() {
 		for _, f := range files {
 			f.Close()
@@ -37,12 +36,12 @@ func Activated(c Config) (*Listener, error) {
 	return l, nil
 }
 
-func activated(passed int, c *Config) (*Listener, error) {
-	path, err := listensAt(passed)
+func activated(given int, c *Config) (*Listener, error) {
+	path, err := listensAt(given)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.FcntlInt(uintptr(passed), unix.F_DUPFD_CLOEXEC, 3)
+	fd, err := unix.FcntlInt(uintptr(given), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, os.NewSyscallError("dup", err)
 	}
