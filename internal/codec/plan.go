@@ -17,8 +17,8 @@ type Plan struct {
 	signature string
 	crossings []Crossing
 
-	positional, keyed reflect.Type // derived, with the same layout
-	nils              nils
+	given             any // a nil pointer to the plan's type
+	positional, keyed form
 }
 
 // cache holds a *Plan or an error by reflect.Type.
@@ -52,13 +52,7 @@ func newPlan(t reflect.Type) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{top: top, ptr: reflect.PointerTo(t), name: typeName(t)}
-	if p.positional, err = derive(top, true); err != nil {
-		return nil, err
-	}
-	if p.keyed, err = derive(top, false); err != nil {
-		return nil, err
-	}
-	p.nils = nils{nilOf(t), nilOf(p.positional), nilOf(p.keyed)}
+	p.given = nilOf(t)
 	p.signature = signature(top)
 	p.crossings = crossings(top)
 	return p, nil
@@ -151,15 +145,17 @@ func (p *Plan) decode(c *checker, ptr any) (rest []byte, err error) {
 // type is what makes the cast safe.
 func (p *Plan) view(ptr any, positional bool) (any, error) {
 	given := (*iface)(unsafe.Pointer(&ptr))
-	if given.typ != (*iface)(unsafe.Pointer(&p.nils.given)).typ || given.data == nil {
+	if given.typ != (*iface)(unsafe.Pointer(&p.given)).typ || given.data == nil {
 		return nil, refuse("a %T was given where a %s is wanted", ptr, p.ptr)
 	}
-	form := p.nils.keyed
+	f := &p.keyed
 	if positional {
-		form = p.nils.positional
+		f = &p.positional
 	}
-	(*iface)(unsafe.Pointer(&form)).data = given.data
-	return form, nil
+	f.once.Do(func() { f.derive(p.top, positional) })
+	value := f.null
+	(*iface)(unsafe.Pointer(&value)).data = given.data
+	return value, f.err
 }
 
 // iface is how an interface without methods lies in memory. A pointer in one is its data
@@ -167,8 +163,20 @@ func (p *Plan) view(ptr any, positional bool) (any, error) {
 // would be a tenth of a small call's time.
 type iface struct{ typ, data unsafe.Pointer }
 
-// nils are nil pointers to the plan's type and to the derived ones.
-type nils struct{ given, positional, keyed any }
+// form is the derived type of one form, which is made at first use: a program
+// registers more functions than one run of it calls, and reflect takes its time.
+type form struct {
+	once sync.Once
+	null any // a nil pointer to it
+	err  error
+}
+
+func (f *form) derive(top *node, positional bool) {
+	t, err := derive(top, positional)
+	if f.err = err; err == nil {
+		f.null = nilOf(t)
+	}
+}
 
 func nilOf(t reflect.Type) any { return reflect.Zero(reflect.PointerTo(t)).Interface() }
 

@@ -43,11 +43,30 @@ type Tracer interface {
 // Errors is the set of errors that cross as themselves. It is safe for
 // concurrent use.
 type Errors struct {
-	mu        sync.RWMutex
-	sentinels map[string]error
-	types     map[string]reflect.Type // pointers to, or structs
-	order     []string
-	where     map[string]string
+	mu      sync.RWMutex
+	targets map[string]*target
+	order   []string // of their codes
+}
+
+// target is a registered error.
+type target struct {
+	err   error
+	where string
+
+	// What it crosses as is found out at first use: most errors never cross, and
+	// programs register them while they start.
+	once sync.Once
+	typ  reflect.Type // of a pointer or struct that crosses with its fields; nil: it crosses as itself
+}
+
+// typed is the type of an error that crosses with its fields, or nil.
+func (t *target) typed() reflect.Type {
+	t.once.Do(func() {
+		if typ := reflect.TypeOf(t.err); crosses(typ) {
+			t.typ = typ
+		}
+	})
+	return t.typ
 }
 
 // standard errors cross in every program.
@@ -75,9 +94,9 @@ const errnoCode = "errno:"
 // Register makes errors that are target cross as code. A target whose type
 // crosses (a struct, or a pointer to one, of fields that do) crosses with its
 // fields, for errors.As; any other crosses as itself, for errors.Is.
-func (e *Errors) Register(code string, target error, where string) error {
-	if code == "" || target == nil || strings.HasPrefix(code, errnoCode) {
-		return fmt.Errorf("%s: no code and target for an error: %q, %v", where, code, target)
+func (e *Errors) Register(code string, err error, where string) error {
+	if code == "" || err == nil || strings.HasPrefix(code, errnoCode) {
+		return fmt.Errorf("%s: no code and target for an error: %q, %v", where, code, err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -86,19 +105,14 @@ func (e *Errors) Register(code string, target error, where string) error {
 			return fmt.Errorf("%s: error code %q is of the standard library", where, code)
 		}
 	}
-	if old, ok := e.where[code]; ok {
-		return fmt.Errorf("%s: error code %q is registered already, at %s", where, code, old)
+	if old, ok := e.targets[code]; ok {
+		return fmt.Errorf("%s: error code %q is registered already, at %s", where, code, old.where)
 	}
-	if e.where == nil {
-		e.where, e.sentinels, e.types = map[string]string{}, map[string]error{}, map[string]reflect.Type{}
+	if e.targets == nil {
+		e.targets = map[string]*target{}
 	}
-	e.where[code] = where
+	e.targets[code] = &target{err: err, where: where}
 	e.order = append(e.order, code)
-	if t := reflect.TypeOf(target); crosses(t) {
-		e.types[code] = t
-	} else {
-		e.sentinels[code] = target
-	}
 	return nil
 }
 
@@ -157,11 +171,12 @@ func (e *Errors) encode(code uint8, err error, stack string) (f *failure) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for _, code := range e.order {
-		if s, ok := e.sentinels[code]; ok {
-			if errors.Is(err, s) {
+		t := e.targets[code]
+		if typ := t.typed(); typ == nil {
+			if errors.Is(err, t.err) {
 				f.Kinds = append(f.Kinds, code)
 			}
-		} else if d, ok := encodeTyped(code, e.types[code], err); ok {
+		} else if d, ok := encodeTyped(code, typ, err); ok {
 			f.Data = append(f.Data, d)
 		}
 	}
@@ -219,10 +234,12 @@ func (e *Errors) decode(f *failure, r codec.Rules) *Failure {
 		}
 	}
 	for _, d := range f.Data[:min(len(f.Data), maxKinds)] {
-		if t, ok := e.types[d.Code]; ok {
-			if err := decodeTyped(t, d.Fields, r); err != nil {
-				out.Errs = append(out.Errs, err)
-			}
+		t := e.targets[d.Code]
+		if t == nil || t.typed() == nil {
+			continue
+		}
+		if err := decodeTyped(t.typed(), d.Fields, r); err != nil {
+			out.Errs = append(out.Errs, err)
 		}
 	}
 	return out
@@ -240,7 +257,10 @@ func (e *Errors) sentinel(code string) error {
 			return s.err
 		}
 	}
-	return e.sentinels[code]
+	if t := e.targets[code]; t != nil && t.typed() == nil {
+		return t.err
+	}
+	return nil
 }
 
 func decodeTyped(t reflect.Type, fields []byte, r codec.Rules) error {
