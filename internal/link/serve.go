@@ -103,7 +103,7 @@ func (l *Link) noFunction(h *callHeader) *Failure {
 	if l.cfg.Side == mux.ManagerSide {
 		return &Failure{Code: CodeRefused, Message: fmt.Sprintf("%q: who granted it has given the call up", h.Function)}
 	}
-	return &Failure{Code: CodeUnknown, Message: unknown(h.Function, l.cfg.Functions.Names())}
+	return &Failure{Code: CodeUnknown, Message: unknown(h.Function, l.cfg.Functions.Names()) + l.whose()}
 }
 
 // discardParts forgets what came with a call that cannot be.
@@ -163,9 +163,18 @@ func (in *Incoming) decode(args []byte) error {
 	return in.misfit("%v", err)
 }
 
+// whose is the end of a sentence about what a service does not have: a client may
+// be of another version.
+func (l *Link) whose() string {
+	if h := &l.cfg.Hello; l.cfg.serves() && h.Build != "" {
+		return fmt.Sprintf(" (this is %s, version %s)", h.Name, h.Build)
+	}
+	return ""
+}
+
 // misfit is the answer to an argument that does not fit.
 func (in *Incoming) misfit(format string, args ...any) *Failure {
-	return &Failure{Code: CodeMismatch, Message: fmt.Sprintf("the argument of %q does not fit: %s", in.fn.Name, fmt.Sprintf(format, args...))}
+	return &Failure{Code: CodeMismatch, Message: fmt.Sprintf("the argument of %q does not fit: %s", in.fn.Name, fmt.Sprintf(format, args...)) + in.l.whose()}
 }
 
 // on is a RESET of the caller: it gave up.
