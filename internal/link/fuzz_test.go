@@ -194,3 +194,41 @@ func FuzzWorker(f *testing.F) {
 		l.Close()
 	})
 }
+
+// FuzzService is a service's link that is told anything by its client. Whatever
+// that is, nothing of it is left.
+func FuzzService(f *testing.F) {
+	seeds(f, true)
+	for _, c := range toService {
+		rec := &recorded{}
+		c.do(&raw{t: f, tr: rec})
+		f.Add(rec.bytes)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, r := attacked(t, Config{Limits: Limits{Argument: 100 << 10}})
+		r.ignore()
+		r.write(b)
+		r.tr.Close()
+		<-l.Done()
+		l.Close()
+		if n := l.running(); n > 0 || l.decoded != 0 || len(l.bulk) > ServiceStreams {
+			t.Fatalf("%d calls are left, %d bytes of arguments, %d streams", n, l.decoded, len(l.bulk))
+		}
+	})
+}
+
+// recorded is a Transport that keeps what is written, and has nothing to read.
+type recorded struct {
+	mux.Transport
+	bytes []byte
+}
+
+func (r *recorded) Send(bufs [][]byte, _ []*os.File) (n int, err error) {
+	for _, b := range bufs {
+		r.bytes = append(r.bytes, b...)
+		n += len(b)
+	}
+	return n, nil
+}
+
+func (r *recorded) Recv([][]byte) (int, []*os.File, error) { return 0, nil, io.EOF }

@@ -123,6 +123,38 @@ func TestServiceDecodedMemory(t *testing.T) {
 	rest(t, client, server)
 }
 
+// TestServiceUntakenResults: a client that gives no credit for its results is not
+// served for ever.
+func TestServiceUntakenResults(t *testing.T) {
+	nothingLeft(t)
+	long := function("long", func(context.Context, order) (string, error) { return strings.Repeat("x", 400<<10), nil })
+	l, r := greeted(t, mux.WorkerSide, append(serviceFunctions(), long), Config{Service: true})
+	replies := 0
+	for i := range uint32(2*ServiceStreams + 1) {
+		r.open(2*i+1, frame.CallFunction, calling("long", smallOrder))
+		for {
+			h, payload, ok := r.next()
+			if !ok {
+				t.Fatal(l.Err())
+			}
+			if h.Handle == frame.Error {
+				var f failure
+				if err := failurePlan.only(payload, &f, "ERROR"); err != nil || f.Code != CodeRefused || !strings.Contains(f.Text, "32 calls of this link run, or have results that were not taken") {
+					t.Error(err, f)
+				}
+				break
+			}
+			if h.Handle == frame.Reply {
+				replies++
+				break
+			}
+		}
+	}
+	if replies != 2*ServiceStreams {
+		t.Errorf("%d were answered with a result", replies)
+	}
+}
+
 // TestServiceCallTime: a client's deadline is cut.
 func TestServiceCallTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

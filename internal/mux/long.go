@@ -62,13 +62,13 @@ func (s *State) wantLong(st *Stream) {
 	case holder.share > 0:
 		s.Consume(st, st.partCost)
 		st.partCost = 0
-	case st.waiting || !s.short(st) || !st.in.wanted():
+	case st.waits != nil || !s.short(st) || !st.in.wanted():
 	case b.fits(s.need(st)):
 		holder.share = s.need(st)
 		b.used += holder.share
 		s.wantLong(st)
 	default:
-		st.waiting = true
+		st.waits = b
 		b.wait = append(b.wait, st)
 	}
 }
@@ -88,9 +88,8 @@ func (s *State) short(st *Stream) bool {
 // endLong is for what is whole, or will not be. On a guarded State a call keeps
 // its share until it has been answered: what it brought is still held.
 func (s *State) endLong(st *Stream) {
-	if st.waiting {
-		st.waiting = false
-		b := s.budgetFor(st.holder())
+	if b := st.waits; b != nil {
+		st.waits = nil
 		b.wait = slices.DeleteFunc(b.wait, func(w *Stream) bool { return w == st })
 	}
 	if !s.limits.Guarded || st.gone || !s.argument(st) {
@@ -121,7 +120,7 @@ func (s *State) giveUp(st *Stream, n int64) {
 		switch {
 		case next.holder().share > 0 || b.fits(s.need(next)):
 			b.wait = slices.Delete(b.wait, i, i+1)
-			next.waiting = false
+			next.waits = nil
 			s.wantLong(next)
 		case !s.limits.Guarded:
 			return

@@ -37,7 +37,7 @@ type Stream struct {
 	partial, partOpen bool
 	cut               bool    // it is above the limit: its pieces are dropped
 	share, need       int64   // of a budget; see there
-	waiting           bool    // for a share
+	waits             *budget // for a share of it
 	of                *Stream // the call that it is a part of, whose share is its own
 	partHandle        frame.Handle
 	part              []byte
