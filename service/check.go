@@ -42,7 +42,7 @@ func (s *Service) check() (*api.Service, error) {
 		a.Functions = append(a.Functions, f)
 	}
 	if len(s.API) == 0 {
-		err = errors.Join(err, errors.New("API is empty: there is nothing to serve"))
+		err = errors.Join(err, errors.New("the field API is empty: there is nothing to serve"))
 	}
 	slices.SortStableFunc(a.Functions, func(x, y *api.Function) int { return cmp.Compare(x.Link.Name, y.Link.Name) })
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Service) check() (*api.Service, error) {
 
 func checkServiceName(name string) error {
 	if !isWord(name, "-") || len(name) > 32 {
-		return fmt.Errorf("Name %q must be a lower-case letter and up to 31 letters, digits and dashes", name)
+		return fmt.Errorf("the field Name is %q, and must be a lower-case letter and up to 31 letters, digits and dashes", name)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func checkPaths(a *api.Service) error {
 		}
 	}
 	if a.Socket.Mode&^0o777 != 0 {
-		return fmt.Errorf("Socket.Mode %v must be permission bits alone", a.Socket.Mode)
+		return fmt.Errorf("the field Socket.Mode is %v, and must be permission bits alone", a.Socket.Mode)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (s *Service) limits() api.Limits {
 
 func (e *Export) check() (*api.Function, error) {
 	if e.Function == nil {
-		return nil, errors.New("Function is nil")
+		return nil, errors.New("the field Function is nil")
 	}
 	f := &api.Function{Link: hook.Function(e.Function), Doc: e.Doc, Rule: e.Allow.rule, Mutates: e.Mutates}
 	for _, ask := range e.Asks {

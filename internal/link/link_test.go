@@ -298,6 +298,16 @@ func TestLogsPrecedeResults(t *testing.T) {
 func BenchmarkEcho(b *testing.B) {
 	f := echo()
 	m, _ := pair(b, true, []*Function{f}, Config{}, Config{})
+	benchmarkEcho(b, m, f)
+}
+
+func BenchmarkServiceEcho(b *testing.B) {
+	f := echo()
+	client, _ := served(b, true, Config{}, f)
+	benchmarkEcho(b, client, f)
+}
+
+func benchmarkEcho(b *testing.B, m *Link, f *Function) {
 	data := make([]byte, 64)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -104,6 +104,24 @@ func TestFileIsRefused(t *testing.T) {
 	}
 }
 
+func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	realm.Need(t)
+	for depth, dir := range []string{"audit", "audit/below"} {
+		top := t.TempDir()
+		path := filepath.Join(top, dir, "audit.log")
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(filepath.Join(top, "audit"), int(realm.Lookup("bob").UID), -1); err != nil {
+			t.Fatal(err)
+		}
+		want := "directory " + top + "/audit belongs to uid 12002"
+		if _, err := Open(Config{File: path, Journal: JournalOff}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("depth %d: got %v", depth, err)
+		}
+	}
+}
+
 func TestFileOfAnotherUserIsRefused(t *testing.T) {
 	realm.Need(t)
 	path := filepath.Join(t.TempDir(), "audit.log")

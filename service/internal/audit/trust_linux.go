@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,15 +21,30 @@ func trusted(path string, st *unix.Stat_t) error {
 	return nil
 }
 
-// guarded refuses a directory in which everybody may rename and remove the files
-// of others.
+// guarded refuses a directory that is not this user's or root's, or in which
+// everybody may rename and remove the files of others, and one below such.
 func guarded(dir string) error {
-	info, err := os.Stat(dir)
+	path, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return err
 	}
-	if info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 {
-		return fmt.Errorf("directory %s has mode %#o, so that everybody may take its files away: chmod o-w", dir, info.Mode().Perm())
+	for ; ; path = filepath.Dir(path) {
+		if err := guards(path); err != nil || path == filepath.Dir(path) {
+			return err
+		}
+	}
+}
+
+func guards(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	switch {
+	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
+		return fmt.Errorf("directory %s belongs to uid %d, who may take its files away: chown or move it", dir, st.Uid)
+	case st.Mode&unix.S_IWOTH != 0 && st.Mode&unix.S_ISVTX == 0:
+		return fmt.Errorf("directory %s has mode %#o, so that everybody may take its files away: chmod o-w", dir, st.Mode&0o777)
 	}
 	return nil
 }
