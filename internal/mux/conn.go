@@ -73,6 +73,9 @@ type Conn struct {
 	hot     bool      // of a guarded Conn: something is likely to come soon
 	resting bool      // the holder waits in Rest
 	rested  time.Time // when something last came to one that rested
+	heat    uint64    // counts what came
+	cooled  uint64    // heat when cool last looked
+	cooler  *time.Timer
 
 	// The right to write.
 	writing bool
@@ -96,6 +99,7 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c.waits = 1
 	c.ticker = stopped(c.tick)
 	c.stalls = stopped(c.stall)
+	c.cooler = stopped(c.cool)
 	if !s.limits.Guarded {
 		c.rd.buf = make([]byte, readBuffer)
 	}
@@ -224,6 +228,7 @@ func (c *Conn) fail(err error) {
 	c.t.Stop()
 	c.ticker.Stop()
 	c.stalls.Stop()
+	c.cooler.Stop()
 	c.wrote.Broadcast()
 	for c.parked.first != nil {
 		w := c.parked.first

@@ -1,7 +1,6 @@
 package mux
 
 import (
-	"errors"
 	"sync"
 	"time"
 
@@ -10,9 +9,13 @@ import (
 
 // Most links of a service are idle, and there may be thousands. A guarded Conn
 // therefore waits without a thread and without a read buffer (Rest), until things
-// come so fast, one within restAfter of another, that it is hot: then it polls as
-// any other, and rests again when nothing has come for as long.
-const restAfter = time.Millisecond
+// come so fast, one within hotWithin of another, that it is hot: then it polls as
+// any other, and rests again when for coolAfter nothing has come. (A timeout of
+// ppoll itself would cost each call more than a microsecond.)
+const (
+	hotWithin = time.Millisecond
+	coolAfter = 4 * time.Millisecond
+)
 
 // poll waits for something to read, unless the link is broken, and reads once.
 func (c *Conn) poll() error {
@@ -40,23 +43,42 @@ func (c *Conn) await(rest, broken bool) error {
 		return nil
 	case rest:
 		return c.t.Rest()
-	case c.s.limits.Guarded:
-		return c.t.PollFor(restAfter)
 	}
 	return c.t.Poll()
 }
 
 // warm notes how fast things come, after a wait and a read.
 func (c *Conn) warm(rested bool, err error) {
-	switch {
-	case !c.s.limits.Guarded:
-	case !rested:
-		c.hot = !errors.Is(err, ErrAgain)
-	case err == nil:
-		now := time.Now()
-		c.hot = now.Sub(c.rested) < restAfter
-		c.rested = now
+	if !c.s.limits.Guarded || err != nil {
+		return
 	}
+	c.heat++
+	if !rested {
+		return
+	}
+	now := time.Now()
+	if now.Sub(c.rested) < hotWithin && c.err == nil {
+		c.hot = true
+		c.cooled = c.heat
+		c.cooler.Reset(coolAfter)
+	}
+	c.rested = now
+}
+
+// cool looks whether anything has come to a hot Conn since it last looked.
+func (c *Conn) cool() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	if c.heat != c.cooled {
+		c.cooled = c.heat
+		c.cooler.Reset(coolAfter)
+		return
+	}
+	c.hot = false
+	c.rouse()
 }
 
 // slim lets go of what a link that rests does not need.

@@ -3,7 +3,6 @@ package mux
 import (
 	"errors"
 	"os"
-	"time"
 )
 
 // ErrAgain is what Recv and Send return when they would block.
@@ -11,7 +10,7 @@ var ErrAgain = errors.New("would block")
 
 // Transport is the bytes underneath: an in-memory pair, a socketpair, pipes.
 //
-// Recv, Poll, PollFor, Park and Rest are called by one goroutine at a time;
+// Recv, Poll, Park and Rest are called by one goroutine at a time;
 // Send and PollSend by one at a time; Wake and Unpark by any. Close is called
 // once, when no other call is under way.
 type Transport interface {
@@ -23,8 +22,6 @@ type Transport interface {
 	Send(bufs [][]byte, files []*os.File) (n int, err error)
 	// Poll blocks until Recv would not, or until Wake.
 	Poll() error
-	// PollFor is Poll that also returns when d has passed.
-	PollFor(d time.Duration) error
 	// Wake makes the present Poll, or else the next one, return at once.
 	Wake()
 	// Park is Poll for a long wait: it occupies no thread. Unpark ends it.

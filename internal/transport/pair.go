@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/outwork-go/outwork/internal/mux"
 )
@@ -142,18 +141,6 @@ func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
 }
 
 func (e *end) Poll() error { return e.await(e.wake) }
-
-func (e *end) PollFor(d time.Duration) error {
-	limit := time.NewTimer(d)
-	defer limit.Stop()
-	select {
-	case <-e.in.readable:
-	case <-e.wake:
-	case <-limit.C:
-	case <-e.stop:
-	}
-	return nil
-}
 
 // Park leaves the nudge to the reader that may have taken over meanwhile.
 func (e *end) Park() error {

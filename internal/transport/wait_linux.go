@@ -48,11 +48,8 @@ func (b *bell) close() {
 	}
 }
 
-// Poll is of mux.Transport.
-func (s *Socket) Poll() error { return s.PollFor(0) }
-
-// PollFor is of mux.Transport. Go's poller is told to forget the socket.
-func (s *Socket) PollFor(d time.Duration) error {
+// Poll is of mux.Transport. Go's poller is told to forget the socket.
+func (s *Socket) Poll() error {
 	s.drop()
 	event, err := s.poll.make()
 	if err != nil {
@@ -62,7 +59,7 @@ func (s *Socket) PollFor(d time.Duration) error {
 		return nil
 	}
 	fds := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(event), Events: unix.POLLIN}}
-	_, err = poll(fds[:], d)
+	_, err = poll(fds[:], 0)
 	if fds[1].Revents != 0 && !s.stopped.Load() {
 		s.poll.silence()
 		s.woken.Store(false) // before a Wake that comes now, which rings again
