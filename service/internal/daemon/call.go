@@ -61,16 +61,15 @@ func (c *call) release() {
 // run takes the call through all that the package doc lists.
 func (c *call) run(ctx context.Context) (any, error) {
 	d := c.d
-	if d.stopping.Load() {
+	if !d.begin() {
 		return nil, &fault.Busy{Text: d.cfg.Service.Daemon + " is stopping: try again when it is back"}
 	}
+	defer d.end()
 	uid := c.s.peer.UID
 	if err := d.turns.take(ctx, uid); err != nil {
 		return nil, d.late(uid, err)
 	}
 	defer d.turns.leave(uid)
-	d.running.Add(1)
-	defer d.running.Add(-1)
 	if err := c.permit(ctx); err != nil {
 		return nil, err
 	}

@@ -55,14 +55,14 @@ type Daemon struct {
 	mu       sync.Mutex // guards what follows
 	sessions map[*session]struct{}
 	gone     sync.WaitGroup // sessions; none is added once stopping
-
-	stopping atomic.Bool  // set under mu
-	running  atomic.Int64 // calls, from their turn to their answer
+	running  int            // calls; none is added once stopping
+	stopping bool
+	idle     chan struct{} // closed once stopping, when no call runs
 }
 
 // New makes a Daemon. It fails for two functions of one name.
 func New(cfg Config) (*Daemon, error) {
-	d := &Daemon{cfg: cfg, turns: newTurns(cfg.Service.Limits.CallsPerUser), sessions: map[*session]struct{}{}}
+	d := &Daemon{cfg: cfg, turns: newTurns(cfg.Service.Limits.CallsPerUser), sessions: map[*session]struct{}{}, idle: make(chan struct{})}
 	d.policy.Store(cfg.Policy)
 	d.ends.log = cfg.Log
 	for _, f := range cfg.Service.Functions {
@@ -83,9 +83,6 @@ func New(cfg Config) (*Daemon, error) {
 
 // SetPolicy makes calls that are not decided yet go by p.
 func (d *Daemon) SetPolicy(p *policy.Policy) { d.policy.Store(p) }
-
-// Running is how many calls are under way.
-func (d *Daemon) Running() int { return int(d.running.Load()) }
 
 // Sessions is how many connections there are.
 func (d *Daemon) Sessions() int {

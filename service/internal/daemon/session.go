@@ -1,15 +1,10 @@
 package daemon
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
-	"time"
 
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/hook"
@@ -39,7 +34,7 @@ func (d *Daemon) Serve(t mux.Transport, peer *ident.Peer, over func()) error {
 	s := &session{d: d, peer: peer, over: over}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.stopping.Load() {
+	if d.stopping {
 		t.Close()
 		return ErrStopping
 	}
@@ -85,44 +80,4 @@ func (s *session) tell(err error) {
 		level, err = slog.LevelWarn, v
 	}
 	s.d.ends.tell(level, s.peer, err)
-}
-
-// Stop takes no more connections and calls, waits for the calls that run until
-// ctx ends, cancels those that are left, and returns when no connection is. A
-// function that ignores its context holds it up. The error is ctx's when calls
-// were cancelled.
-func (d *Daemon) Stop(ctx context.Context) error {
-	sessions := d.stop()
-	var err error
-	for _, s := range sessions {
-		if s.link.Idle(ctx) != nil && ctx.Err() != nil {
-			err = fmt.Errorf("calls were cancelled: %w", ctx.Err())
-		}
-	}
-	end := func() {
-		for _, s := range sessions {
-			s.link.Fail(mux.ErrClosed)
-		}
-	}
-	deaf := time.AfterFunc(flushTime, end) // not for ever for a client that does not read its results
-	defer deaf.Stop()
-	for _, s := range sessions {
-		s.link.Flushed()
-	}
-	end()
-	d.gone.Wait()
-	d.ends.flush()
-	return err
-}
-
-// flushTime is how long clients have, together, to take their last results.
-const flushTime = time.Second
-
-// stop takes no more connections and calls, and returns the sessions that are
-// left.
-func (d *Daemon) stop() []*session {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stopping.Store(true)
-	return slices.Collect(maps.Keys(d.sessions))
 }
