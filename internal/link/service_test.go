@@ -65,7 +65,7 @@ func TestServiceCompatible(t *testing.T) {
 			`there is no function "host.get"; known functions are host.set`:                       function("host.get", func(context.Context, int) (int, error) { return 0, nil }),
 		} {
 			_, err := client.Call(t.Context(), f, f.New(), nil)
-			if fail, ok := errors.AsType[*Failure](err); !ok || fail.Message != want {
+			if fail, ok := errors.AsType[*Failure](err); !ok || fail.Message != want+" (this is hostd, version v2)" {
 				t.Errorf("%v; want %s", err, want)
 			}
 		}

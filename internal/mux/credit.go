@@ -34,6 +34,7 @@ func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, err
 	}
 	if !st.partial {
 		st.partial, st.partHandle, st.partOpen = true, h.Handle, h.Kind == frame.Open
+		st.lengthen()
 	}
 	st.part = append(st.part, ev.Payload...)
 	st.partFiles = append(st.partFiles, ev.Files...)
@@ -75,6 +76,7 @@ func (s *State) tooLong(st *Stream, h frame.Header, ev Event) (Event, bool, erro
 	s.dropPart(st)
 	s.giveUp(st, 0)
 	st.partial, st.partHandle, st.cut = more, h.Handle, more
+	st.lengthen()
 	s.Consume(st, spent)
 	return ev, true, nil
 }

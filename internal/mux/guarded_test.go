@@ -99,7 +99,7 @@ func (g *guard) run(call *Stream, size int64) {
 	}
 	g.Expect(call, size)
 	for _, st := range parts {
-		st.in.collect, st.of = true, call
+		st.in.collect, st.lengthen().of = true, call
 		g.collected(st, 0)
 	}
 	g.calls = append(g.calls, call)
@@ -187,18 +187,18 @@ func TestGuardedShares(t *testing.T) {
 		call = receive(frame.Header{Stream: id + 2, Kind: frame.Open, Handle: frame.CallFunction, Flags: frame.End, Length: 100}).Stream
 		bulk.in.size = part
 		g.Expect(call, part)
-		bulk.in.collect, bulk.of = true, call
+		bulk.in.collect, bulk.lengthen().of = true, call
 		g.collected(bulk, 0)
 		return call, bulk
 	}
 	a, _ := call(1, 150<<10)
 	_, second := call(5, 150<<10)
 	_, third := call(9, 20<<10) // small enough beside the first
-	if a.share != 150<<10 || second.waits == nil || third.waits != nil {
-		t.Errorf("the first has %d, the second waits: %v, the third: %v", a.share, second.waits != nil, third.waits != nil)
+	if a.share() != 150<<10 || second.long.waits == nil || third.long.waits != nil {
+		t.Errorf("the first has %d, the second waits: %v, the third: %v", a.share(), second.long.waits != nil, third.long.waits != nil)
 	}
 	g.send(a, chunk{kind: frame.Message, handle: frame.Reply, end: true})
-	if second.waits != nil || second.of.share != 150<<10 || second.allowed != MinWindow-frame.HeaderSize {
-		t.Errorf("the second waits: %v; it has %d and a credit of %d", second.waits != nil, second.of.share, second.allowed)
+	if second.long.waits != nil || second.long.of.share() != 150<<10 || second.allowed != MinWindow-frame.HeaderSize {
+		t.Errorf("the second waits: %v; it has %d and a credit of %d", second.long.waits != nil, second.long.of.share(), second.allowed)
 	}
 }

@@ -169,7 +169,11 @@ func (c *Conn) Collect(st *Stream, size int64, of *Stream) (done bool, err error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	in := st.in
-	in.collect, in.size, st.of = true, size, of
+	in.collect, in.size = true, size
+	if of != nil && c.s.limits.Guarded {
+		st.lengthen().of = of
+		of.lengthen()
+	}
 	c.s.widen(st, size)
 	c.s.collected(st, 0)
 	items := in.items

@@ -15,7 +15,7 @@ func (s *State) check(unread map[uint32]int64) error {
 		} else {
 			peers++
 		}
-		shares += st.share
+		shares += st.share()
 		grown += st.window - int64(s.limits.Window)
 		if err := s.checkStream(st, unread); err != nil {
 			return fmt.Errorf("stream %d: %w", id, err)
@@ -44,7 +44,7 @@ func (s *State) check(unread map[uint32]int64) error {
 		return fmt.Errorf("%d ends of %d and %d pongs of %d are queued", len(s.ending), ends, s.pongs, pongs)
 	}
 	for _, st := range slices.Concat(s.long.wait, s.answers.wait) {
-		if st.waits == nil || s.streams[st.ID] != st {
+		if st.long == nil || st.long.waits == nil || s.streams[st.ID] != st {
 			return fmt.Errorf("stream %d waits for a share and is gone", st.ID)
 		}
 	}

@@ -14,13 +14,37 @@ type budget struct {
 	wait       []*Stream
 }
 
+// long is what concerns only a stream that brings more than one frame.
+type long struct {
+	share, need int64   // of a budget
+	waits       *budget // for a share of it
+	of          *Stream // the call that it is a part of, whose share is its own
+	progress    progress
+}
+
+// lengthen is st's long, made when it is first needed.
+func (st *Stream) lengthen() *long {
+	if st.long == nil {
+		st.long = &long{progress: progress{got: 1}} // for 0 is what nobody has seen
+	}
+	return st.long
+}
+
+// share is st's of its budget.
+func (st *Stream) share() int64 {
+	if st.long == nil {
+		return 0
+	}
+	return st.long.share
+}
+
 // fits reports whether n more may be taken. One is always served.
 func (b *budget) fits(n int64) bool { return b.used == 0 || b.used+n <= b.most }
 
 // holder is who has the share that st needs: st, or the call that it is a part of.
 func (st *Stream) holder() *Stream {
-	if st.of != nil && !st.of.gone {
-		return st.of
+	if st.long != nil && st.long.of != nil && !st.long.of.gone {
+		return st.long.of
 	}
 	return st
 }
@@ -44,7 +68,7 @@ func (s *State) need(st *Stream) int64 {
 	case !s.limits.Guarded:
 		return 1
 	case st.holder() != st:
-		return max(1, st.of.need)
+		return max(1, st.long.of.long.need)
 	case st.in != nil:
 		return max(1, st.in.size)
 	}
@@ -59,16 +83,16 @@ func (s *State) wantLong(st *Stream) {
 	b := s.budgetFor(holder)
 	switch {
 	case st.gone || !st.partial && !st.in.collecting():
-	case holder.share > 0:
+	case holder.share() > 0:
 		s.Consume(st, st.partCost)
 		st.partCost = 0
-	case st.waits != nil || !s.short(st) || !st.in.wanted():
+	case st.lengthen().waits != nil || !s.short(st) || !st.in.wanted():
 	case b.fits(s.need(st)):
-		holder.share = s.need(st)
-		b.used += holder.share
+		holder.lengthen().share = s.need(st)
+		b.used += holder.share()
 		s.wantLong(st)
 	default:
-		st.waits = b
+		st.long.waits = b
 		b.wait = append(b.wait, st)
 	}
 }
@@ -88,8 +112,11 @@ func (s *State) short(st *Stream) bool {
 // endLong is for what is whole, or will not be. On a guarded State a call keeps
 // its share until it has been answered: what it brought is still held.
 func (s *State) endLong(st *Stream) {
-	if b := st.waits; b != nil {
-		st.waits = nil
+	if st.long == nil {
+		return
+	}
+	if b := st.long.waits; b != nil {
+		st.long.waits = nil
 		b.wait = slices.DeleteFunc(b.wait, func(w *Stream) bool { return w == st })
 	}
 	if !s.limits.Guarded || st.gone || !s.argument(st) {
@@ -101,26 +128,24 @@ func (s *State) endLong(st *Stream) {
 // all it brings n bytes. What is not covered by its share yet it asks for when its
 // parts are collected.
 func (s *State) Expect(call *Stream, n int64) {
-	call.need = n
-	if call.share > n {
-		s.giveUp(call, n)
-	}
+	call.lengthen().need = n
+	s.giveUp(call, n)
 }
 
 // giveUp leaves st with a share of n at most, and serves the next ones.
 func (s *State) giveUp(st *Stream, n int64) {
-	if st.share <= n {
+	if st.share() <= n {
 		return
 	}
 	b := s.budgetFor(st)
-	b.used -= st.share - n
-	st.share = n
+	b.used -= st.long.share - n
+	st.long.share = n
 	for i := 0; i < len(b.wait); {
 		next := b.wait[i]
 		switch {
-		case next.holder().share > 0 || b.fits(s.need(next)):
+		case next.holder().share() > 0 || b.fits(s.need(next)):
 			b.wait = slices.Delete(b.wait, i, i+1)
-			next.waits = nil
+			next.long.waits = nil
 			s.wantLong(next)
 		case !s.limits.Guarded:
 			return

@@ -31,14 +31,11 @@ type Stream struct {
 	allowed   int64 // bytes that the peer may still send
 	owed      int64 // bytes consumed and not given back yet
 	window    int64
-	progress  progress
 
 	// A message of which not all pieces have come.
 	partial, partOpen bool
-	cut               bool    // it is above the limit: its pieces are dropped
-	share, need       int64   // of a budget; see there
-	waits             *budget // for a share of it
-	of                *Stream // the call that it is a part of, whose share is its own
+	cut               bool  // it is above the limit: its pieces are dropped
+	long              *long // made when needed
 	partHandle        frame.Handle
 	part              []byte
 	partFiles         []*os.File

@@ -80,8 +80,8 @@ func (s *State) stalled(full bool) *Stream {
 			continue
 		}
 		if waits {
-			st.progress.looks = 0
-		} else if st.progress.look() {
+			st.long.progress.looks = 0
+		} else if st.long.progress.look() {
 			return st
 		}
 	}

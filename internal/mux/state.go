@@ -205,6 +205,7 @@ func (s *State) makeOneWay(st *Stream) {
 	st.sendOpen = false
 	st.in = &inbox{}
 	if s.limits.Guarded {
+		st.lengthen()
 		st.allowed, st.partCost = frame.HeaderSize, st.window-frame.HeaderSize
 	}
 }
@@ -245,7 +246,9 @@ func (s *State) receiveOn(st *Stream, h frame.Header, ev Event) (Event, bool, er
 		return s.receiveReset(st, ev)
 	}
 	st.allowed -= cost(h)
-	st.progress.got++
+	if st.long != nil {
+		st.long.progress.got++
+	}
 	if ev.End {
 		st.recvOpen = false
 	}

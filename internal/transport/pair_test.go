@@ -100,16 +100,18 @@ func testWaits(t *testing.T, a, b mux.Transport) {
 		if err := b.Poll(); err != nil {
 			t.Fatal(err)
 		}
-		b.Unpark()
-		if err := b.Park(); err != nil {
-			t.Fatal(err)
+		for _, park := range []func() error{b.Park, b.Rest, b.Rest} {
+			b.Unpark()
+			if err := park(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	buf := make([]byte, 1<<20)
 	if _, _, err := b.Recv([][]byte{buf}); err != mux.ErrAgain {
 		t.Fatalf("nothing there: %v", err)
 	}
-	for _, wait := range []func() error{b.Poll, b.Park} {
+	for _, wait := range []func() error{b.Poll, b.Park, b.Rest, b.Rest, b.Poll, b.Rest} {
 		done := make(chan error)
 		go func() { done <- wait() }()
 		a.Send([][]byte{{1}}, nil)
@@ -148,7 +150,7 @@ func testWaits(t *testing.T, a, b mux.Transport) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	for _, wait := range []func() error{b.Poll, b.Park, b.Poll} { // now and later
+	for _, wait := range []func() error{b.Poll, b.Park, b.Rest, b.Poll} { // now and later
 		if err := wait(); err != nil {
 			t.Fatal(err)
 		}

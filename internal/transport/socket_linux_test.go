@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -247,4 +248,78 @@ func loseFiles(t *testing.T, spare string) {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	fmt.Println("files are lost")
+}
+
+// TestSocketPollSendIsPatient: a writer that waits for long is woken all the same,
+// by room and by Stop.
+func TestSocketPollSendIsPatient(t *testing.T) {
+	for name, wake := range map[string]func(a, b *Socket){
+		"room": func(_, b *Socket) {
+			buf := make([]byte, 1<<20)
+			for _, _, err := b.Recv([][]byte{buf}); err == nil; _, _, err = b.Recv([][]byte{buf}) {
+			}
+		},
+		"Stop":                func(a, _ *Socket) { a.Stop() },
+		"the end of the peer": func(_, b *Socket) { b.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := sockets(t)
+			for _, err := a.Send([][]byte{make([]byte, 1<<20)}, nil); err == nil; _, err = a.Send([][]byte{make([]byte, 1<<20)}, nil) {
+			}
+			done := make(chan error)
+			go func() { done <- a.PollSend() }()
+			for a.send.Load() == nil { // it waits without a thread
+				runtime.Gosched()
+			}
+			wake(a, b)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			a.Close()
+			if name != "the end of the peer" {
+				b.Close()
+			}
+		})
+	}
+}
+
+// TestSocketRestLosesNothing: what comes at any moment between Rest, Poll and Recv
+// is seen.
+func TestSocketRestLosesNothing(t *testing.T) {
+	for _, procs := range []int{1, 4} {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		a, b := sockets(t)
+		const n = 5000
+		var asker sync.WaitGroup
+		asker.Go(func() {
+			one := [][]byte{make([]byte, 1)}
+			for range n {
+				if _, err := a.Send(one, nil); err != nil {
+					t.Error(err)
+				}
+				for _, _, err := a.Recv(one); err != nil; _, _, err = a.Recv(one) {
+					a.Poll()
+				}
+			}
+		})
+		for i := 0; i < n; {
+			wait := b.Rest
+			if i%7 == 0 {
+				wait = b.Poll
+			}
+			if err := wait(); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := b.Recv([][]byte{make([]byte, 1)}); err == nil {
+				i++
+				b.Send([][]byte{{1}}, nil)
+			}
+			if i%11 == 0 {
+				b.Unpark()
+			}
+		}
+		asker.Wait()
+		a.Close()
+		b.Close()
+	}
 }
