@@ -50,7 +50,7 @@ func item(end *codec.StreamEnd) (reflect.Value, error) {
 	if err != nil {
 		return reflect.Value{}, err
 	}
-	rest, err := plan.DecodeBy(end.Rules(), b, v.Interface())
+	rest, _, err := plan.DecodeBy(end.Rules(), b, v.Interface())
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("an element with %d bytes behind it", len(rest))
 	}
