@@ -137,7 +137,7 @@ func TestAbuseExecutable(t *testing.T) {
 	name := filepath.Join(realm.Lookup("bob").Home, strings.NewReplacer("\x00", "", "/", "").Replace(forgery))
 	copySelf(t, name)
 	cmd := exec.Command(name, "value", "set", "a", "5")
-	cmd.Args[0], cmd.Env = "testctl", append(os.Environ(), programVariable+"=1")
+	cmd.Args[0], cmd.Env = "testctl", append(os.Environ(), programVariable+"=1", "GORACE=atexit_sleep_ms=0")
 	realm.As(cmd, "bob")
 	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 77 {
 		t.Errorf("got %v, %s", err, out)

@@ -62,7 +62,7 @@ func TestAbuseManyUsers(t *testing.T) {
 	}
 	want(t, as(t, "bob", "echo", "x"), 75, "", "as many as it serves")
 	want(t, as(t, "root", "root", "only"), 0, "root\n", "")
-	if now := d.footprint(); now.resident > before.resident+64<<10 || now.fds > before.fds+len(all)*filesEach {
+	if now := d.footprint(); now.resident > before.resident+memoryFactor*64<<10 || now.fds > before.fds+len(all)*filesEach {
 		t.Errorf("%d connections make of %+v %+v", len(all), before, now)
 	} else {
 		t.Logf("%d connections make of %+v %+v", len(all), before, now)

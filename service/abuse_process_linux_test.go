@@ -73,11 +73,11 @@ func (d *testDaemon) forgetPeak() footprint {
 	return d.footprint()
 }
 
-// What a daemon may keep after an attack. Go keeps threads, and gives memory
-// back as it pleases.
+// What a daemon may keep after an attack. A connection has a thread while much
+// comes, and Go keeps threads, and gives memory back as it pleases.
 const (
-	keptThreads = 24
-	keptMemory  = 24 << 10 // KiB
+	keptThreads = 128
+	keptMemory  = memoryFactor * 24 << 10 // KiB
 )
 
 // settles waits until the daemon holds no more files than before.

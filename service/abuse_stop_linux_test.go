@@ -92,7 +92,7 @@ func TestAbuseDeafClient(t *testing.T) {
 		s.open(2*i+1, "pour", encode(pourArgs{1 << 20}))
 	}
 	d.healthy()
-	if now := d.footprint(); now.peak > before.peak+64<<10 {
+	if now := d.footprint(); now.peak > before.peak+memoryFactor*64<<10 {
 		t.Errorf("a client that does not read makes of %+v %+v", before, now)
 	}
 }
@@ -134,7 +134,7 @@ func TestAbuseRestartUnderActivation(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)
 	log := &syncBuffer{}
-	cmd := exec.Command(tool, "-l", socketPath, "-E", programVariable+"=1", self, "daemon")
+	cmd := exec.Command(tool, "-l", socketPath, "-E", programVariable+"=1", "-E", "GORACE=atexit_sleep_ms=0", self, "daemon")
 	cmd.Stdout, cmd.Stderr = log, log
 	must(t, cmd.Start())
 	d := &testDaemon{t: t, cmd: cmd, log: log}
@@ -150,7 +150,7 @@ func TestAbuseRestartUnderActivation(t *testing.T) {
 	waiting, _ := started(t, "bob", "echo", "patient")
 	for range 3 {
 		again := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" daemon`, self)
-		again.Env = append(os.Environ(), programVariable+"=1")
+		again.Env = append(os.Environ(), programVariable+"=1", "GORACE=atexit_sleep_ms=0")
 		again.ExtraFiles, again.Stdout, again.Stderr = []*os.File{socket}, log, log
 		must(t, again.Start())
 		d := &testDaemon{t: t, cmd: again, log: log}
