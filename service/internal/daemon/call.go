@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/outwork-go/outwork/internal/codec"
@@ -19,13 +20,17 @@ import (
 	"github.com/outwork-go/outwork/service/internal/schema"
 )
 
-// call is one call on its way. It belongs to the goroutine that runs it.
+// call is one call on its way, and the context that its function is given: one
+// piece, as the link's own is. All else than the context belongs to the goroutine
+// that runs it.
 type call struct {
+	*link.Incoming
 	d        *Daemon
 	f        *api.Function
 	s        *session
 	args     any // pointer
-	request  string
+	named    sync.Once
+	request  string // set by Request
 	decision policy.Decision
 	entered  bool // the function was: what is in args is its own
 	panicked bool
@@ -35,11 +40,29 @@ type call struct {
 func (d *Daemon) invoke(f *api.Function) func(context.Context, any) (any, error) {
 	return func(ctx context.Context, args any) (any, error) {
 		in := link.From(ctx)
-		c := call{d: d, f: f, s: in.Link().Owner().(*session), args: args, request: audit.NewRequest()}
+		c := &call{Incoming: in, d: d, f: f, s: in.Link().Owner().(*session), args: args}
 		defer c.release()
-		return c.run(logging.WithCall(ctx, c.request, c.s.peer.UID))
+		return c.run(c)
 	}
 }
+
+// Value is of context.Context.
+func (c *call) Value(key any) any {
+	if key == (logging.CallKey{}) {
+		return c
+	}
+	return c.Incoming.Value(key)
+}
+
+// Request is the call's id, made when it is first asked for. Like UID it is of
+// logging.Call.
+func (c *call) Request() string {
+	c.named.Do(func() { c.request = audit.NewRequest() })
+	return c.request
+}
+
+// UID is the caller's.
+func (c *call) UID() uint32 { return c.s.peer.UID }
 
 // release closes the files that came with a call whose function was not entered:
 // nobody else will.
@@ -128,7 +151,7 @@ func (c *call) deny(decision policy.Decision) error {
 func (c *call) record(decision policy.Decision) *audit.Record {
 	p := c.s.peer
 	r := &audit.Record{
-		Request: c.request,
+		Request: c.Request(),
 		UID:     p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID, Exe: p.Exe, Label: p.Label,
 		Function: c.f.Link.Name, Args: c.arguments(),
 		Decision: "allowed", Rule: decision.Rule,
@@ -152,7 +175,7 @@ func (c *call) recorded(ctx context.Context) (reply any, err error) {
 	r, began := c.record(c.decision), time.Now()
 	if err := c.d.cfg.Audit.Before(r); err != nil {
 		c.d.cfg.Log.ErrorContext(ctx, "a call was refused because it could not be recorded", "function", c.f.Link.Name, "cause", err)
-		return nil, &fault.Internal{Request: c.request}
+		return nil, &fault.Internal{Request: c.Request()}
 	}
 	defer func() { c.recordEnd(ctx, r, began, err) }()
 	return c.enter(ctx)
@@ -223,5 +246,5 @@ var errTried = errors.New("tried")
 // panic is what the client is told of one.
 func (c *call) panic(ctx context.Context, v any) error {
 	c.d.cfg.Log.ErrorContext(ctx, "a function panicked", "function", c.f.Link.Name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-	return &fault.Internal{Request: c.request}
+	return &fault.Internal{Request: c.Request()}
 }

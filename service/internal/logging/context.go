@@ -2,23 +2,21 @@ package logging
 
 import "context"
 
-// call is whose call a context belongs to.
-type call struct {
-	request string
-	uid     uint32
+// Call is what a context has under CallKey when it is that of a client's call:
+// its records name the request and the caller's uid. It is safe for concurrent
+// use.
+type Call interface {
+	Request() string
+	UID() uint32
 }
 
-type callKey struct{}
+// CallKey is the key of the Call in a context.
+type CallKey struct{}
 
-// WithCall returns a context whose records name the request and the uid of its
-// caller.
-func WithCall(ctx context.Context, request string, uid uint32) context.Context {
-	return context.WithValue(ctx, callKey{}, call{request, uid})
-}
-
-func callOf(ctx context.Context) (c call, ok bool) {
-	if ctx != nil {
-		c, ok = ctx.Value(callKey{}).(call)
+func callOf(ctx context.Context) Call {
+	if ctx == nil {
+		return nil
 	}
-	return c, ok
+	c, _ := ctx.Value(CallKey{}).(Call)
+	return c
 }

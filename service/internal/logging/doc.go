@@ -12,5 +12,5 @@
 // search. The attribute "hostName" of group "net" is NET_HOSTNAME. A name that
 // means something to journald or is none there gets LOG_ before it. Records of a
 // call have OUTWORK_REQUEST and OUTWORK_UID, as those of the audit do: see
-// WithCall.
+// Call.
 package logging

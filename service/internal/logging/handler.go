@@ -29,7 +29,7 @@ type handler struct {
 
 // output takes finished records. It may be called concurrently.
 type output interface {
-	put(r slog.Record, c call, a *attrs) error
+	put(r slog.Record, c Call, a *attrs) error
 }
 
 func (h *handler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
@@ -40,8 +40,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		a.add(h.group, at, 0)
 		return true
 	})
-	c, _ := callOf(ctx)
-	return h.out.put(r, c, &a)
+	return h.out.put(r, callOf(ctx), &a)
 }
 
 func (h *handler) WithAttrs(as []slog.Attr) slog.Handler {

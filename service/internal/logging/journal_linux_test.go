@@ -86,7 +86,7 @@ func TestJournal(t *testing.T) {
 	stderr(t, os.DevNull)
 	h, _ := New("hostd", os.Stderr)
 	l := slog.New(h)
-	ctx := WithCall(t.Context(), "r-1", 7)
+	ctx := withCall(t, "r-1", 7)
 	l.With("a", 1).WithGroup("net").WarnContext(ctx, "two\nlines", "hostName", "x\nPRIORITY=0")
 	got := d.Next(t)
 	for name, want := range map[string]string{
@@ -150,7 +150,7 @@ func FuzzEntry(f *testing.F) {
 		r := slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
 		var a attrs
 		a.add("", slog.String(key, value), 0)
-		e := o.entry(r, call{}, &a)
+		e := o.entry(r, nil, &a)
 		fields, err := journaltest.Parse(e)
 		if err != nil || fields["MESSAGE"] == "" || fields["PRIORITY"] != "6" || fields["SYSLOG_IDENTIFIER"] != "hostd" {
 			t.Errorf("%v: %q", err, e)
@@ -159,7 +159,7 @@ func FuzzEntry(f *testing.F) {
 }
 
 func TestWithoutContext(t *testing.T) {
-	if _, ok := callOf(context.Background()); ok {
+	if callOf(context.Background()) != nil {
 		t.Error("a call without one")
 	}
 }

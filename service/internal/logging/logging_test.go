@@ -59,7 +59,7 @@ func TestText(t *testing.T) {
 
 func TestCallInText(t *testing.T) {
 	var b bytes.Buffer
-	logger(&b).InfoContext(WithCall(t.Context(), "r-1", 7), "x")
+	logger(&b).InfoContext(withCall(t, "r-1", 7), "x")
 	if got := b.String(); got != "INFO x request=r-1 uid=7\n" {
 		t.Errorf("got %q", got)
 	}
@@ -198,4 +198,17 @@ func TestNowhere(t *testing.T) {
 	if nowhere(file) {
 		t.Error("a file leads nowhere")
 	}
+}
+
+// aCall is one.
+type aCall struct {
+	request string
+	uid     uint32
+}
+
+func (c aCall) Request() string { return c.request }
+func (c aCall) UID() uint32     { return c.uid }
+
+func withCall(t *testing.T, request string, uid uint32) context.Context {
+	return context.WithValue(t.Context(), CallKey{}, aCall{request, uid})
 }

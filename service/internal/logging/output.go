@@ -18,7 +18,7 @@ type writer struct {
 	w  io.Writer // guarded by mu: one Write a record
 }
 
-func (o *writer) put(r slog.Record, c call, a *attrs) error {
+func (o *writer) put(r slog.Record, c Call, a *attrs) error {
 	b := make([]byte, 0, 256)
 	if !r.Time.IsZero() {
 		b = append(r.Time.UTC().AppendFormat(b, time.RFC3339), ' ')
@@ -32,15 +32,15 @@ func (o *writer) put(r slog.Record, c call, a *attrs) error {
 }
 
 // appendMessage appends what a record says to a reader.
-func appendMessage(b []byte, r slog.Record, c call, a *attrs) []byte {
+func appendMessage(b []byte, r slog.Record, c Call, a *attrs) []byte {
 	b = journal.AppendText(b, r.Message, maxMessage)
 	b = append(b, a.text...)
 	if a.dropped > 0 {
 		b = appendPair(b, "dropped_attributes", strconv.Itoa(a.dropped))
 	}
-	if c != (call{}) {
-		b = appendPair(b, "request", c.request)
-		b = appendPair(b, "uid", strconv.FormatUint(uint64(c.uid), 10))
+	if c != nil {
+		b = appendPair(b, "request", c.Request())
+		b = appendPair(b, "uid", strconv.FormatUint(uint64(c.UID()), 10))
 	}
 	return b
 }
@@ -52,14 +52,14 @@ type journald struct {
 	text    *writer // for what the journal does not take
 }
 
-func (o *journald) put(r slog.Record, c call, a *attrs) error {
+func (o *journald) put(r slog.Record, c Call, a *attrs) error {
 	if o.conn.Send(o.entry(r, c, a)) == nil {
 		return nil
 	}
 	return o.text.put(r, c, a)
 }
 
-func (o *journald) entry(r slog.Record, c call, a *attrs) journal.Entry {
+func (o *journald) entry(r slog.Record, c Call, a *attrs) journal.Entry {
 	e := append(make(journal.Entry, 0, 512), "MESSAGE="...)
 	e = append(appendMessage(e, r, c, a), '\n')
 	e = e.Int("PRIORITY", int64(priority(r.Level)))
@@ -69,9 +69,9 @@ func (o *journald) entry(r slog.Record, c call, a *attrs) journal.Entry {
 		e = e.Int("CODE_LINE", int64(s.Line))
 		e = e.Text("CODE_FUNC", s.Function, maxWhere)
 	}
-	if c != (call{}) {
-		e = e.Text("OUTWORK_REQUEST", c.request, maxKey)
-		e = e.Int("OUTWORK_UID", int64(c.uid))
+	if c != nil {
+		e = e.Text("OUTWORK_REQUEST", c.Request(), maxKey)
+		e = e.Int("OUTWORK_UID", int64(c.UID()))
 	}
 	return append(e, a.fields...)
 }
