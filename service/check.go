@@ -12,10 +12,10 @@ import (
 	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/link"
-	"github.com/outwork-go/outwork/service/internal/api"
-	"github.com/outwork-go/outwork/service/internal/command"
-	"github.com/outwork-go/outwork/service/internal/describe"
-	"github.com/outwork-go/outwork/service/internal/schema"
+	"github.com/outwork-go/outwork/internal/service/api"
+	"github.com/outwork-go/outwork/internal/service/command"
+	"github.com/outwork-go/outwork/internal/service/describe"
+	"github.com/outwork-go/outwork/internal/service/schema"
 )
 
 // check is the Service as its parts see it, or what is wrong with it: all of it

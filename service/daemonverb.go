@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outwork-go/outwork/service/internal/audit"
-	"github.com/outwork-go/outwork/service/internal/command/shell"
-	"github.com/outwork-go/outwork/service/internal/listen"
-	"github.com/outwork-go/outwork/service/internal/logging"
+	"github.com/outwork-go/outwork/internal/service/audit"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/service/listen"
+	"github.com/outwork-go/outwork/internal/service/logging"
 )
 
 // daemonFlags are the daemon's own.

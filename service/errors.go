@@ -1,6 +1,6 @@
 package service
 
-import "github.com/outwork-go/outwork/service/internal/fault"
+import "github.com/outwork-go/outwork/internal/service/fault"
 
 // The errors that a client gets besides those of the functions themselves, for
 // errors.As. Their texts are one sentence, fit for a terminal. A function may

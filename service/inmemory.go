@@ -8,10 +8,10 @@ import (
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/ident"
 	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/internal/service/audit"
+	"github.com/outwork-go/outwork/internal/service/daemon"
+	"github.com/outwork-go/outwork/internal/service/policy"
 	"github.com/outwork-go/outwork/internal/transport"
-	"github.com/outwork-go/outwork/service/internal/audit"
-	"github.com/outwork-go/outwork/service/internal/daemon"
-	"github.com/outwork-go/outwork/service/internal/policy"
 )
 
 func init() { hook.Serve = serveInMemory }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outwork-go/outwork/service/internal/command"
-	"github.com/outwork-go/outwork/service/internal/command/shell"
-	"github.com/outwork-go/outwork/service/internal/install"
+	"github.com/outwork-go/outwork/internal/service/command"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/service/install"
 )
 
 func (p *program) installVerb() *cobra.Command {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/internal/hook"
-	"github.com/outwork-go/outwork/service/internal/api"
-	"github.com/outwork-go/outwork/service/internal/command"
-	"github.com/outwork-go/outwork/service/internal/command/shell"
+	"github.com/outwork-go/outwork/internal/service/api"
+	"github.com/outwork-go/outwork/internal/service/command"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // Main is the program: the daemon, when it is called by the daemon's name or with

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork/internal/output"
-	"github.com/outwork-go/outwork/service/internal/api"
-	"github.com/outwork-go/outwork/service/internal/command/shell"
-	"github.com/outwork-go/outwork/service/internal/policy"
+	"github.com/outwork-go/outwork/internal/service/api"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/service/policy"
 )
 
 // loadPolicy is the policy of the files in dir, which must be owner's, and of

@@ -1,6 +1,6 @@
 package service
 
-import "github.com/outwork-go/outwork/service/internal/policy"
+import "github.com/outwork-go/outwork/internal/service/policy"
 
 // Rule says who may call a function. The zero Rule is nobody. Root is always
 // allowed, unless a policy file denies it: refusing it protects nothing.

@@ -10,13 +10,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/outwork-go/outwork/service/internal/audit"
-	"github.com/outwork-go/outwork/service/internal/command/shell"
-	"github.com/outwork-go/outwork/service/internal/daemon"
-	"github.com/outwork-go/outwork/service/internal/listen"
-	"github.com/outwork-go/outwork/service/internal/policy"
-	"github.com/outwork-go/outwork/service/internal/polkit"
-	"github.com/outwork-go/outwork/service/internal/systemd"
+	"github.com/outwork-go/outwork/internal/service/audit"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/service/daemon"
+	"github.com/outwork-go/outwork/internal/service/listen"
+	"github.com/outwork-go/outwork/internal/service/policy"
+	"github.com/outwork-go/outwork/internal/service/polkit"
+	"github.com/outwork-go/outwork/internal/service/systemd"
 )
 
 // running is a daemon with all that it holds open.

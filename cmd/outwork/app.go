@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork/internal/output"
-	"github.com/outwork-go/outwork/service/verbs"
+	"github.com/outwork-go/outwork/internal/service/command/asking"
 )
 
 // app is one run of the command: what its verbs share.
@@ -55,7 +55,7 @@ that are shared with it without a copy. Nothing is left when it ends.`,
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.runVerb(), a.wireVerb(), a.versionVerb())
-	root.AddCommand(verbs.Commands()...)
+	root.AddCommand(asking.Verbs()...)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	giveExamples(root)

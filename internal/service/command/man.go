@@ -1,0 +1,181 @@
+package command
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/outwork-go/outwork/internal/service/api"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
+)
+
+// ManPages are the manual pages of the command and of the daemon, in roff, by
+// their files' names: "hostctl.1" and "hostd.8". Those of verbs, the command's,
+// that are no functions stand behind the functions.
+func ManPages(s *api.Service, verbs ...*cobra.Command) map[string][]byte {
+	return map[string][]byte{
+		s.Name + ".1":   commandPage(s, verbs),
+		s.Daemon + ".8": daemonPage(s),
+	}
+}
+
+// commandPage is the page of the command.
+func commandPage(s *api.Service, verbs []*cobra.Command) []byte {
+	r := newRun(Spec{Service: s}, nil, nil, nil)
+	root := r.root()
+	var p roff
+	p.title(s.Name, 1, s.Name+" "+s.Version, "User Commands")
+	p.section("NAME")
+	p.WriteString(inline(s.Name) + ` \- ` + escape(summary(s)) + "\n")
+	p.section("SYNOPSIS")
+	if l := r.leaves[root]; l != nil {
+		p.line(synopsisLine(root, l))
+	}
+	p.line(bold(s.Name) + " [" + italic("OPTIONS") + "] " + italic("COMMAND"))
+	p.section("DESCRIPTION")
+	p.text(s.Doc)
+	p.text(fmt.Sprintf("What %s does is done by the daemon %s, which runs as root and decides by its policy who may have it done.", s.Name, s.Daemon))
+	p.section("COMMANDS")
+	p.functions(r, root)
+	p.others(verbs)
+	p.section("OPTIONS")
+	p.options(root)
+	p.section("EXIT STATUS")
+	for _, st := range shell.Statuses {
+		p.item(bold(strconv.Itoa(st.Status)), sentence(st.Means))
+	}
+	p.files(s)
+	p.section("SEE ALSO")
+	p.WriteString(".BR " + quote(s.Daemon) + " (8)\n")
+	return []byte(p.String())
+}
+
+// summary is what a service is for, as a page's name says it.
+func summary(s *api.Service) string {
+	doc := shell.FirstSentence(s.Doc)
+	if doc == "" {
+		return "ask " + s.Daemon
+	}
+	if len(doc) > 1 && doc[1] >= 'a' && doc[1] <= 'z' { // no abbreviation
+		doc = strings.ToLower(doc[:1]) + doc[1:]
+	}
+	return doc
+}
+
+// functions writes the functions at and below cmd.
+func (p *roff) functions(r *run, cmd *cobra.Command) {
+	if l := r.leaves[cmd]; l != nil {
+		p.subsection(cmd.CommandPath())
+		p.line(synopsisLine(cmd, l))
+		p.text(l.f.Doc)
+		p.fields(l)
+		p.text("May be called by " + whoMay(l))
+	}
+	for _, c := range cmd.Commands() {
+		if c.GroupID != otherGroup {
+			p.functions(r, c)
+		}
+	}
+}
+
+// synopsisLine is a function's usage.
+func synopsisLine(cmd *cobra.Command, l *leaf) string {
+	line := bold(cmd.CommandPath())
+	for _, word := range l.synopsis() {
+		line += " " + inline(word)
+	}
+	return line
+}
+
+// fields explains arguments, flags and what of a reply has a doc.
+func (p *roff) fields(l *leaf) {
+	for _, f := range l.words {
+		p.item(italic(shell.Placeholder(f.Name)), sentence(explain(f)))
+	}
+	for _, f := range l.flags {
+		p.item(strings.TrimSpace(bold("--"+shell.FlagName(f))+" "+italic(shell.ValueWord(f))), sentence(explain(f)))
+	}
+	if shell.Copies(l.f.Reply) {
+		p.item(bold("--output")+" "+italic("FILE"), "Write what the function hands out to this file.")
+	}
+	if shell.Hands(l.f.Reply) {
+		p.item(bold("--")+" "+italic("PROGRAM")+" ["+italic("ARG")+"...]", "Execute this program with what the function hands out as file descriptor 3, which LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell it, as sd_listen_fds(3) has it.")
+	}
+	if replies := replyTerms(l.f.Reply); len(replies) > 0 {
+		p.text("It replies with")
+		for _, d := range replies {
+			p.item(bold(d.term), sentence(d.text))
+		}
+	}
+}
+
+// others are the verbs that are no functions.
+func (p *roff) others(verbs []*cobra.Command) {
+	first := true
+	for _, c := range verbs {
+		if c.Hidden || c.GroupID == functionGroup {
+			continue
+		}
+		if first {
+			p.subsection("Other commands")
+			first = false
+		}
+		p.item(bold(c.Name()), sentence(c.Short))
+	}
+}
+
+func (p *roff) options(root *cobra.Command) {
+	show := func(f *pflag.Flag) {
+		d := optionTerm(f)
+		p.item(bold(d.term), sentence(d.text))
+	}
+	root.PersistentFlags().VisitAll(show)
+	show(root.Flags().Lookup("help"))
+	if f := root.Flags().Lookup("version"); f != nil {
+		show(f)
+	}
+}
+
+// files are what both pages name.
+func (p *roff) files(s *api.Service) {
+	p.section("FILES")
+	p.item(italic(s.Socket.Path), "The socket of the daemon.")
+	p.item(italic(s.PolicyDir), "Who may call what: see POLICY in "+s.Daemon+"(8).")
+}
+
+// sentence is text with a capital letter and a full stop.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
+}
+
+// recorded are the functions of s whose calls are recorded.
+func recorded(s *api.Service) (names []string) {
+	for _, f := range s.Functions {
+		if f.Mutates {
+			names = append(names, f.Link.Name)
+		}
+	}
+	return names
+}
+
+// hasSecrets reports whether some argument of s is secret.
+func hasSecrets(s *api.Service) bool {
+	for _, f := range s.Functions {
+		for i := range f.Args.Fields {
+			if f.Args.Fields[i].Secret {
+				return true
+			}
+		}
+	}
+	return false
+}
