@@ -7,7 +7,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,8 +127,8 @@ func (d *testDaemon) recorded(n int, function, event, result string) []record {
 
 // A line of the daemon's log, and the events of records.
 var (
-	logLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARN|ERROR) \S|testd: audit: )`)
-	events5 = []string{"call", "done", "denied", "others", "torn"}
+	logLine         = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARN|ERROR) \S|testd: audit: )`)
+	eventsOfRecords = []string{"call", "done", "denied", "others", "torn"}
 )
 
 // unforged checks that the log and the records are lines that only the daemon can
@@ -148,7 +147,7 @@ func (d *testDaemon) unforged() {
 	requests := map[string][]string{}
 	for line := range bytes.Lines(b) {
 		var r record
-		if err := json.Unmarshal(line, &r); err != nil || !slices.Contains(events5, r.Event) || unprintable(string(line)) {
+		if err := json.Unmarshal(line, &r); err != nil || !slices.Contains(eventsOfRecords, r.Event) || unprintable(string(line)) {
 			d.t.Errorf("the records have the line %q: %v", line, err)
 		}
 		requests[r.Request] = append(requests[r.Request], r.Event)
@@ -164,9 +163,4 @@ func unprintable(line string) bool {
 	return strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool {
 		return r == unicode.ReplacementChar || !unicode.IsPrint(r)
 	})
-}
-
-// quoted is text as a record has it.
-func quoted(text string) string {
-	return strings.Trim(strconv.QuoteToASCII(text), `"`)
 }
