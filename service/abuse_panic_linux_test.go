@@ -26,13 +26,14 @@ func TestAbusePanics(t *testing.T) {
 		if a.Code == 0 || test.code != "" && !a.is(test.code) || len(a.Text) > 300 {
 			t.Errorf("%s: got %+v", test.function, a)
 		}
-		all := string(encode(a.Text + a.Stack + strings.Join(a.Kinds, "")))
+		var all strings.Builder
+		all.WriteString(string(encode(a.Text + a.Stack + strings.Join(a.Kinds, ""))))
 		for _, e := range a.Data {
-			all += string(e.Fields)
+			all.WriteString(string(e.Fields))
 		}
 		for _, secret := range []string{"the secret", "goroutine 1", ".go:", "/service/"} {
-			if strings.Contains(all, secret) {
-				t.Errorf("%s: the client is told %q", test.function, all)
+			if strings.Contains(all.String(), secret) {
+				t.Errorf("%s: the client is told %q", test.function, all.String())
 			}
 		}
 		done := d.recorded(1, test.function, "done", "panic")[0]

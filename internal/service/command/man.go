@@ -83,11 +83,12 @@ func (p *roff) functions(r *run, cmd *cobra.Command) {
 
 // synopsisLine is a function's usage.
 func synopsisLine(cmd *cobra.Command, l *leaf) string {
-	line := bold(cmd.CommandPath())
+	var line strings.Builder
+	line.WriteString(bold(cmd.CommandPath()))
 	for _, word := range l.synopsis() {
-		line += " " + inline(word)
+		line.WriteString(" " + inline(word))
 	}
-	return line
+	return line.String()
 }
 
 // fields explains arguments, flags and what of a reply has a doc.

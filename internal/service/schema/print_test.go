@@ -14,7 +14,7 @@ import (
 func TestAppendJSON(t *testing.T) {
 	typ := mustOf[everything](t)
 	e := valid()
-	e.Key, e.Note, e.Big = []byte("abc"), ptr("a\"\n\x1b\xff\u202e😀\u2028"), 1<<64-1
+	e.Key, e.Note, e.Big = []byte("abc"), new("a\"\n\x1b\xff\u202e😀\u2028"), 1<<64-1
 	e.When, e.IP = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), net.IPv4(10, 0, 0, 1)
 	e.Entries[0].Token = "hunter2"
 	const body = `"name":"web1","port":80,"words":["a"],"count":0,"big":18446744073709551615,"ratio":0.1,"exact":0,`

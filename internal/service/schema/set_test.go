@@ -99,7 +99,7 @@ func TestSetDefaults(t *testing.T) {
 func TestSetJSONReadsAppendJSON(t *testing.T) {
 	typ := mustOf[everything](t)
 	e := valid()
-	e.Inner, e.Shared, e.Force, e.Big = &entry{Name: "a", Token: "t"}, []*entry{{Name: "b"}}, ptr(true), 1<<64-1
+	e.Inner, e.Shared, e.Force, e.Big = &entry{Name: "a", Token: "t"}, []*entry{{Name: "b"}}, new(true), 1<<64-1
 	e.More, e.Grid, e.Key = map[level][]entry{"m": {{Name: "c"}}}, [][]float64{{1.5}, {}}, []byte{0, 255}
 	var back everything
 	if p := typ.SetJSON(&back, typ.AppendJSON(nil, &e, InFull)); p != nil {

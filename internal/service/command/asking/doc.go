@@ -70,9 +70,10 @@ func shellOf(cmd *cobra.Command) *shell.Shell {
 
 // statusText is the exit statuses for help.
 func statusText() string {
-	text := "Exit status:\n"
+	var text strings.Builder
+	text.WriteString("Exit status:\n")
 	for _, s := range shell.Statuses {
-		text += fmt.Sprintf("  %-4d %s\n", s.Status, s.Means)
+		text.WriteString(fmt.Sprintf("  %-4d %s\n", s.Status, s.Means))
 	}
-	return text
+	return text.String()
 }

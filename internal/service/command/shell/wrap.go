@@ -35,7 +35,7 @@ func paragraphs(text string) (all []string) {
 
 func wrapParagraph(b *strings.Builder, text string, indent, width int) {
 	column := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case column == 0:
