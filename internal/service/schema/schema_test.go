@@ -53,5 +53,3 @@ func valid() everything {
 	}
 }
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
