@@ -49,8 +49,10 @@
 //	secret:"true"           never recorded, shown, or taken from the command line
 //
 // A field may be an open file (*os.File): the client hands in what it was able
-// to open. A result may hold one too: the daemon hands out what only it could
-// open. Containers, readers and streams are no arguments, because what runs
+// to open. (A function that takes pipes, sockets or devices must not read them
+// without a deadline: it would hold its user's turn, and the daemon's end, for
+// as long as the client likes.) A result may hold one too: the daemon hands out
+// what only it could open. Containers, readers and streams are no arguments, because what runs
 // must be what was decided about.
 //
 // # What happens to a call

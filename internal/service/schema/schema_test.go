@@ -52,4 +52,3 @@ func valid() everything {
 		Entries: []entry{{Name: "x"}}, Labels: map[string]int32{"k": 1},
 	}
 }
-
