@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"syscall"
 	"unicode"
@@ -115,7 +114,8 @@ func ungreeted(ctx context.Context, address string, err error) error {
 }
 
 // ImpostorError is a service that runs as another user than it should. Nothing
-// was sent to it. It matches fs.ErrPermission.
+// was sent to it. It does not match fs.ErrPermission, as a denial does: nobody
+// who may be trusted has denied anything.
 type ImpostorError struct {
 	Address string
 	UID     uint32 // as whom it runs
@@ -127,6 +127,3 @@ func (e *ImpostorError) Error() string {
 	return fmt.Sprintf("%s runs as %s, not %s: it may be an impostor, and was sent nothing",
 		place("", e.Address), ident.User(e.UID), ident.User(e.Want))
 }
-
-// Is reports whether target is fs.ErrPermission.
-func (e *ImpostorError) Is(target error) bool { return target == fs.ErrPermission }

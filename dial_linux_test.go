@@ -277,7 +277,7 @@ func TestImpostor(t *testing.T) {
 	}()
 	_, err := outwork.Dialer{UID: os.Geteuid() + 7}.Dial(within(t), l.Addr().String())
 	e, ok := errors.AsType[*outwork.ImpostorError](err)
-	if !ok || int(e.UID) != os.Geteuid() || int(e.Want) != os.Geteuid()+7 || !errors.Is(err, fs.ErrPermission) {
+	if !ok || int(e.UID) != os.Geteuid() || int(e.Want) != os.Geteuid()+7 || errors.Is(err, fs.ErrPermission) {
 		t.Errorf("%v", err)
 	}
 	if n := <-heard; n != 0 {

@@ -49,7 +49,7 @@ func TestServiceErrors(t *testing.T) {
 			t.Errorf("%q, not %q", test.err, test.want)
 		}
 	}
-	if !errors.Is(&outwork.ImpostorError{}, fs.ErrPermission) {
-		t.Error("an impostor is not fs.ErrPermission")
+	if errors.Is(&outwork.ImpostorError{}, fs.ErrPermission) {
+		t.Error("an impostor is taken for a denial")
 	}
 }

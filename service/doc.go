@@ -55,6 +55,49 @@
 // what only it could open. Containers, readers and streams are no arguments, because what runs
 // must be what was decided about.
 //
+// A field is a flag of the command, or with arg a positional argument: true or
+// false for a bool, repeated for a list, KEY=VALUE for a map, JSON for a struct,
+// 1m30s for a duration, a path that the command opens for a file. A secret is
+// read from a file (--password-file), or asked for on a terminal.
+//
+// # Calls back
+//
+// A function may ask its client for what only the user's session has, while it
+// runs. It says so in Asks, and calls as it would anybody:
+//
+//	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+//	defer cancel()
+//	r, err := core.Confirm.Call(ctx, outwork.Back(ctx), core.ConfirmArgs{Question: "Really?"})
+//
+// The generated command grants what Asks names, if the program has it (a program
+// that only declares the function cannot). Any other client grants it with
+// [outwork.WithGrants]. What comes back is a stranger's word: validate it. A
+// function that is called back must heed its context.
+//
+// # The policy
+//
+// Code says who may call ([Export].Allow); the administrator's files come first,
+// by name: /etc/hostctl/policy.d/*.yaml, of root and writable by nobody else.
+//
+//	rules:
+//	  - function: hostname.set
+//	    allow: {group: netadmin}
+//	  - functions: [sysctl.*, port.listen]
+//	    deny: {user: guest}
+//
+// The first rule that matches the caller decides. A condition is anyone: true, a
+// user, uid, group, gid or polkit action; a list is any of them, all: [...] all of
+// them. "hostctl policy explain --user guest sysctl.set" says what comes of it, by
+// which line, and SIGHUP makes the daemon read the files again.
+//
+// # Promises to clients
+//
+// "hostctl describe --lock" prints the API as a lock file (api.lock.json), and
+// "hostctl describe --diff api.lock.json" fails when a change would break clients
+// or let more people in. Keep it beside the source, and run it in a test, as
+// examples/hostctl does. Package outworktest serves a service in the process of a
+// test, to users that the test makes up.
+//
 // # What happens to a call
 //
 // In this order: it waits for its turn among its user's calls; the policy

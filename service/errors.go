@@ -7,12 +7,15 @@ import "github.com/outwork-go/outwork/internal/service/fault"
 // return them too, for what it finds out only when it runs.
 type (
 	// DeniedError is a call that the policy does not allow: the function was not
-	// entered. Rule says by which line, and Missing what would have helped. It
+	// entered. Its fields are Function, UID (the caller's), Rule (which line
+	// decided), Missing (what would have helped) and Text (the whole sentence). It
 	// matches fs.ErrPermission.
 	DeniedError = fault.Denied
 
 	// BusyError is a call that was not begun, because the daemon or the caller has
-	// too many under way, or the daemon stops. It may be tried again.
+	// too many under way, or the daemon stops: Text says which. It may be tried
+	// again. (A client that cannot even connect, because there may be no more
+	// connections, gets an error that matches syscall.EAGAIN from outwork.Dial.)
 	BusyError = fault.Busy
 
 	// InvalidError is an argument that does not fit the function's description:

@@ -72,14 +72,11 @@ type Invalid struct {
 	Problem  string `cbor:"problem"`  // continues a sentence: "must be at most 5"
 }
 
-// Error names the field.
+// Error names the field, and leaves it to who knows to name the function.
 func (e *Invalid) Error() string {
 	subject := e.Field
 	if subject == "" {
 		subject = "the argument"
-	}
-	if e.Function != "" {
-		subject = e.Function + ": " + subject
 	}
 	return plain(subject + " " + e.Problem)
 }

@@ -20,7 +20,7 @@ func TestSentences(t *testing.T) {
 		{&Denied{Text: "no\nway \x1b]0;x\x07"}, `no way \x1b]0;x\x07`},
 		{&Busy{}, "the service is busy: try again later"},
 		{&Busy{Text: "uid 7 has 64 calls under way"}, "uid 7 has 64 calls under way"},
-		{&Invalid{Function: "f", Field: "name", Problem: "is required"}, "f: name is required"},
+		{&Invalid{Function: "f", Field: "name", Problem: "is required"}, "name is required"},
 		{&Invalid{Problem: "has an unknown field \"x\""}, "the argument has an unknown field \"x\""},
 		{&Internal{Request: "4f"}, "an internal error of the service: its log tells more under the request 4f"},
 	} {
