@@ -43,7 +43,7 @@ func (p *roff) policy(s *api.Service) {
 		name = s.Functions[0].Link.Name
 	}
 	p.lines("rules:", "  - function: "+name, "    deny: {user: mallory}", "  - function: "+name, "    allow: {group: netadmin}")
-	p.text("A condition is user, uid, group, gid, polkit (an action; not to deny by), or anyone: true. Of several, or of a list of conditions, one is enough; all takes a list that must hold together. What the policy says of a user, and by which line, is told by")
+	p.text("A condition is user, uid, group, gid, polkit (an action; not to deny by), or anyone: true. It has one of these keys. Of a list of conditions one is enough; all takes a list that must hold together. What the policy says of a user, and by which line, is told by")
 	p.lines(s.Name + " policy explain --uid 1000 " + name)
 }
 

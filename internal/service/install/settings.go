@@ -88,7 +88,8 @@ func (p *plan) example() string {
 #
 # A function is named in full, or by its beginning: "sysctl.*". A condition is one
 # of: anyone: true; user: NAME; uid: NUMBER; group: NAME; gid: NUMBER;
-# polkit: ACTION; all: [conditions]. A list of conditions matches when one does.
+# polkit: ACTION; all: [conditions], which must all match. Of a list of conditions
+# one is enough.
 
 rules:
   # This user may not, though a later rule, or the program, would allow it.

@@ -8,8 +8,8 @@ import (
 )
 
 // condition reads {group: netadmin}, or a list of such, of which one is enough.
-// A denial may not hang on polkit: where polkit is not to be had, it would not
-// deny.
+// Two keys in one mapping are refused: they would read as if both had to hold. A
+// denial may not hang on polkit: where polkit is not to be had, it would not deny.
 func (p *parser) condition(n *yaml.Node, deny bool, depth int) (Rule, bool) {
 	if depth > maxDepth {
 		return Rule{}, p.wrong(n, "conditions lie more than %d deep in each other", maxDepth)
@@ -20,20 +20,16 @@ func (p *parser) condition(n *yaml.Node, deny bool, depth int) (Rule, bool) {
 	}
 	before := p.failed()
 	fields := p.fields(n, condWants, "user", "uid", "group", "gid", "polkit", "anyone", "all")
-	if p.failed() == before && len(fields) == 0 {
-		p.wrong(n, "an empty condition: %s", condWants)
+	switch {
+	case p.failed() > before:
+		return Rule{}, false
+	case len(fields) == 0:
+		return Rule{}, p.wrong(n, "an empty condition: %s", condWants)
+	case len(fields) > 1:
+		return Rule{}, p.wrong(fields[1].at, "%s beside %s in one condition: use a list for any of them, or all: [...] for all of them",
+			fields[1].key, fields[0].key)
 	}
-	var of []Rule
-	for _, f := range fields {
-		if f.key == "all" && len(fields) > 1 {
-			p.wrong(f.at, "all beside other keys: write a list, of which one is enough: [{all: …}, {…}]")
-			continue
-		}
-		if r, ok := p.leaf(f, deny, depth); ok {
-			of = append(of, r)
-		}
-	}
-	return anyOf(of), p.failed() == before
+	return p.leaf(fields[0], deny, depth)
 }
 
 func (p *parser) conditions(n *yaml.Node, deny bool, depth int) ([]Rule, bool) {

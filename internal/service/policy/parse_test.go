@@ -54,7 +54,10 @@ func TestParseRefuses(t *testing.T) {
 		{"anyone in quotes", rule(`{anyone: "true"}`), `f:3: anyone takes true alone, not "true"`},
 		{"an action that is none", rule(`{polkit: "org x"}`), `f:3: polkit action "org x": want letters, digits, dots and hyphens, a letter first`},
 		{"deny by polkit", "rules:\n- function: disk.wipe\n  deny: [{user: bob}, {polkit: org.x}]\n", "f:3: deny with polkit: it would deny nobody when polkit does not answer: allow with all instead"},
-		{"all beside", rule("{user: bob, all: [{user: alice}]}"), "f:3: all beside other keys: write a list, of which one is enough: [{all: …}, {…}]"},
+		{"all beside", rule("{user: bob, all: [{user: alice}]}"), "f:3: all beside user in one condition: use a list for any of them, or all: [...] for all of them"},
+		{"two keys", rule("\n    group: netadmin\n    polkit: org.x"), "f:5: polkit beside group in one condition: use a list for any of them, or all: [...] for all of them"},
+		{"two keys in a list", rule("[{group: netadmin, uid: 7}]"), "f:3: uid beside group in one condition: use a list for any of them, or all: [...] for all of them"},
+		{"two keys in all", "rules:\n- function: disk.wipe\n  deny: {all: [{group: netadmin, anyone: true}]}\n", "f:3: anyone beside group in one condition: use a list for any of them, or all: [...] for all of them"},
 		{"all of nothing", rule("{all: []}"), "f:3: a list of conditions is empty: leave it out, or fill it"},
 		{"any of nothing", rule("[]"), "f:3: a list of conditions is empty: leave it out, or fill it"},
 		{"no condition", rule("{}"), "f:3: an empty condition: a condition is user, uid, group, gid, polkit, anyone or all"},
@@ -95,7 +98,7 @@ func TestParse(t *testing.T) {
 # who may do what
 rules:
   - functions: [hostname.set, "sysctl.*"]
-    allow: {group: netadmin, "user": "no"}
+    allow: [{group: netadmin}, {"user": "no"}]
   - function: disk.wipe
     deny:
       - user: bob

@@ -183,8 +183,8 @@ func TestDecide(t *testing.T) {
 			"+ a.yaml:2: allow polkit action org.x.host",
 		},
 		{
-			"several keys and lists are any of",
-			map[string]string{"a.yaml": "rules:\n- function: disk.wipe\n  allow: [{user: alice, group: netadmin}, {all: [{user: bob}, {gid: 12002}]}]\n"},
+			"lists are any of, also within each other",
+			map[string]string{"a.yaml": "rules:\n- function: disk.wipe\n  allow: [[{user: alice}, {group: netadmin}], {all: [{user: bob}, {gid: 12002}]}]\n"},
 			bob, "disk.wipe", nil, "+ a.yaml:2: allow any of (any of (user alice, group netadmin), all of (user bob, gid 12002))",
 		},
 	} {
