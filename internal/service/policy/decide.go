@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/outwork-go/outwork/internal/ident"
 )
@@ -54,9 +56,12 @@ type Decision struct {
 	// it.
 	Missing []string
 
-	// Notes say what polkit answered where it was not yes, at most one for each
-	// action that was asked for.
+	// Notes say what polkit answered where it was not yes, or why it did not, at
+	// most one for each action that was asked for.
 	Notes []string
+
+	// brief is of Notes what concerns the caller.
+	brief []string
 
 	subject Subject
 	table   *table // of the function; nil for one that does not exist
@@ -132,16 +137,20 @@ func (s *Step) advance() {
 	d.line, d.Rule, d.Allowed = at, l.words, !l.deny
 }
 
-// note keeps what polkit said that was not yes.
+// note keeps what polkit said that was not yes. Why it said nothing is the
+// administrator's to know, and to mend.
 func (s *Step) note(a Answer, err error) {
-	words := a.Why
-	switch {
-	case err != nil:
-		words = err.Error()
-	case a.Yes:
+	if a.Yes && err == nil {
 		return
-	case words == "":
-		words = "polkit said no"
 	}
-	s.decision.Notes = append(s.decision.Notes, "polkit action "+s.action+": "+words)
+	brief := cmp.Or(a.Why, "polkit said no")
+	words := brief
+	if err != nil {
+		brief, words = "polkit gave no answer", err.Error()
+	}
+	d := &s.decision
+	d.Notes = append(d.Notes, "polkit action "+s.action+": "+words)
+	if !slices.Contains(d.brief, brief) {
+		d.brief = append(d.brief, brief)
+	}
 }

@@ -48,8 +48,8 @@ func (d *Decision) notAmong(user string) string {
 	} else {
 		text += "among them"
 	}
-	if len(d.Notes) > 0 {
-		text += " (" + strings.Join(d.Notes, "; ") + ")"
+	if len(d.brief) > 0 {
+		text += "; " + strings.Join(d.brief, "; ")
 	}
 	return text + advice(wanted, user)
 }

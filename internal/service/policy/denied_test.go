@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -33,8 +34,8 @@ rules:
 		},
 		{
 			bob, "sysctl.set",
-			`sysctl.set is for group hostctl or those whom polkit authorizes for org.x.sysctl, and you (uid 12002, bob) are not among them ` +
-				`(polkit action org.x.sysctl: polkit is not available): ask an administrator for "usermod -aG hostctl bob", then log in again`,
+			`sysctl.set is for group hostctl or those whom polkit authorizes for org.x.sysctl, and you (uid 12002, bob) are not among them; ` +
+				`polkit gave no answer: ask an administrator for "usermod -aG hostctl bob", then log in again`,
 			[]string{"membership of group hostctl", "authorization for polkit action org.x.sysctl"},
 		},
 		{
@@ -77,6 +78,39 @@ func TestRootAlone(t *testing.T) {
 	d := load(t, nil).Decide(t.Context(), bob, "disk.wipe", nil)
 	if got, want := d.DeniedText(), "disk.wipe is for root alone, and not for you (uid 12002, bob)"; got != want || d.Missing != nil {
 		t.Errorf("got %s (%q), want %s", got, d.Missing, want)
+	}
+}
+
+// Why polkit does not answer is in the notes, and not for the caller.
+func TestSilentPolkit(t *testing.T) {
+	d := load(t, nil).Decide(t.Context(), bob, "sysctl.set", nil)
+	if text := d.DeniedText(); strings.Contains(text, errNoAsker.Error()) || !strings.Contains(text, "; polkit gave no answer: ") {
+		t.Errorf("the caller is told: %s", text)
+	}
+	if want := []string{"polkit action org.x.sysctl: there is no polkit to ask"}; !slices.Equal(d.Notes, want) || d.Rule != nothing {
+		t.Errorf("got rule %q, notes %q", d.Rule, d.Notes)
+	}
+}
+
+// Who counts as root is allowed what root is, and root is then nobody special.
+func TestRootIsWhoTriesItOut(t *testing.T) {
+	dir := policyDir(t, map[string]string{"a.yaml": "rules: [{function: sysctl.get, deny: {user: bob}}]"})
+	p, err := Load(Config{Dir: dir, Owner: uint32(os.Getuid()), Root: bob.UID, Functions: declared, Names: fakeNames{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		who      Subject
+		function string
+		allowed  bool
+	}{{bob, "disk.wipe", true}, {bob, "sysctl.get", false}, {superuser, "disk.wipe", false}, {alice, "disk.wipe", false}} {
+		d := p.Decide(t.Context(), test.who, test.function, nil)
+		if d.Allowed != test.allowed {
+			t.Errorf("uid %d, %s: %v by %s", test.who.UID, test.function, d.Allowed, d.Rule)
+		}
+	}
+	if d := p.Decide(t.Context(), bob, "disk.wipe", nil); d.Rule != "the daemon's own user (uid 12002)" {
+		t.Errorf("by %s", d.Rule)
 	}
 }
 

@@ -103,7 +103,7 @@ func (e Explanation) String() string {
 		b.WriteString("missing: " + m + "\n")
 	}
 	for _, t := range e.Trace {
-		b.WriteString("  " + t.Rule + ": " + t.Verdict + "\n")
+		b.WriteString("  " + spoken(t.Rule) + ": " + t.Verdict + "\n")
 	}
 	return b.String()
 }
@@ -115,16 +115,26 @@ func (e *Explanation) heading() string {
 	}
 	for _, t := range e.Trace {
 		if strings.HasPrefix(t.Verdict, asks) {
-			return e.Outcome() + " by " + t.Rule
+			return e.Outcome() + " by " + spoken(t.Rule)
 		}
 	}
 	return e.Outcome()
 }
 
+// Spoken is the Rule in words of who uses the program, not of who wrote it.
+func (d *Decision) Spoken() string { return spoken(d.Rule) }
+
+func spoken(rule string) string {
+	if words, ok := strings.CutPrefix(rule, code); ok {
+		return "the program's own rule: " + words
+	}
+	return rule
+}
+
 func (d *Decision) outcome() string {
 	switch {
 	case d.Allowed:
-		return "allowed by " + d.Rule
+		return "allowed by " + d.Spoken()
 	case d.table != nil && d.line >= 0:
 		return "denied by " + d.Rule
 	}

@@ -23,11 +23,11 @@ missing: authorization for polkit action org.x.first
   DIR/10-site.yaml:2: deny group contractors: does not match
   DIR/10-site.yaml:3: allow polkit action org.x.first: asks polkit for org.x.first
   root: does not match
-  code: any of (group hostctl, polkit action org.x.sysctl): asks polkit for org.x.sysctl
+  the program's own rule: any of (group hostctl, polkit action org.x.sysctl): asks polkit for org.x.sysctl
 `},
-		{alice, "hostname.set", `allowed by code: group hostctl
+		{alice, "hostname.set", `allowed by the program's own rule: group hostctl
   root: does not match
-  code: group hostctl: allows
+  the program's own rule: group hostctl: allows
 `},
 		{Subject{UID: 9, Groups: []uint32{12102}}, "sysctl.set", `denied by DIR/10-site.yaml:2: deny group contractors
   DIR/10-site.yaml:2: deny group contractors: denies
@@ -35,7 +35,7 @@ missing: authorization for polkit action org.x.first
 		{bob, "ghost", `denied: nothing allows it
 missing: membership of group gone, which does not exist on this host
   root: does not match
-  code: group gone: does not match: group gone does not exist on this host
+  the program's own rule: group gone: does not match: group gone does not exist on this host
 `},
 		{bob, "nonsense", "denied: no such function\n"},
 	} {

@@ -22,63 +22,74 @@ const (
 )
 
 // readDir reads the policy files of a directory, in the order of their names,
-// and tells what else is there.
-func readDir(dir string, owner uint32, g *grammar) (entries []entry, ignored []string, err error) {
-	if dir == "" {
-		return nil, nil, nil
+// and tells what else is there. Its error is that of all files.
+func readDir(c *Config, g *grammar) (listing, error) {
+	if c.Dir == "" && !c.MustExist {
+		return listing{}, nil
 	}
-	opened, err := openDir(dir, owner)
+	dir, err := openDir(c.Dir, c.Owner)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil
+		if c.MustExist {
+			return listing{}, fmt.Errorf("the policy directory %s does not exist: make it, or mend the name", printable(c.Dir))
+		}
+		return listing{}, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return listing{}, err
 	}
-	defer opened.Close()
-	files, ignored, err := policyNames(opened)
+	defer dir.Close()
+	names, err := namesOf(dir)
 	if err != nil {
-		return nil, nil, err
+		return listing{}, err
 	}
-	var errs []error
-	for _, name := range files {
-		more, err := readFile(opened, name, owner, g)
-		errs = append(errs, err)
-		entries = append(entries, more...)
-	}
-	if len(entries) > maxRules {
-		errs = append(errs, fmt.Errorf("%s: %d rules in all files: at most %d", printable(dir), len(entries), maxRules))
-	}
-	return entries, ignored, errors.Join(errs...)
+	return readFiles(dir, names, c.Owner, g)
 }
 
-// policyNames are the names of the files in a directory that are policy, sorted,
-// and of those that are not. A name that is nearly one of policy is a mistake: what
-// it denies would be open.
-func policyNames(dir *os.File) (files, ignored []string, err error) {
+// namesOf are the names in a directory, sorted.
+func namesOf(dir *os.File) ([]string, error) {
 	names, err := dir.Readdirnames(maxEntries + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, fmt.Errorf("read %s: %w", printable(dir.Name()), err)
+		return nil, fmt.Errorf("read %s: %w", printable(dir.Name()), err)
 	}
 	if len(names) > maxEntries {
-		return nil, nil, fmt.Errorf("%s holds more than %d files: remove what is no policy", printable(dir.Name()), maxEntries)
+		return nil, fmt.Errorf("%s holds more than %d files: remove what is no policy", printable(dir.Name()), maxEntries)
 	}
 	slices.Sort(names)
+	return names, nil
+}
+
+// readFiles reads those of a directory's files that are policy. A name that is
+// nearly one of policy is a mistake: what it denies would be open.
+func readFiles(dir *os.File, names []string, owner uint32, g *grammar) (l listing, err error) {
 	var errs []error
 	for _, name := range names {
-		lower := strings.ToLower(name)
 		switch {
-		case strings.HasPrefix(name, "."):
-			ignored = append(ignored, name)
-		case strings.HasSuffix(name, ".yaml"):
-			files = append(files, name)
-		case strings.HasSuffix(lower, ".yaml"), strings.HasSuffix(lower, ".yml"):
-			errs = append(errs, fmt.Errorf("%s: policy files end in .yaml: rename it, or end it in .off to have it ignored",
+		case strings.HasSuffix(name, ".yaml") && name[0] != '.':
+			more, err := readFile(dir, name, owner, g)
+			errs = append(errs, err)
+			l.entries = append(l.entries, more...)
+			l.files++
+		case nearly(name):
+			errs = append(errs, fmt.Errorf("%s: policy files are YAML and end in .yaml: make it such a file, or end it in .off to have it ignored",
 				printable(path.Join(dir.Name(), name))))
-		default:
-			ignored = append(ignored, name)
+		case len(l.ignored) < maxIgnored:
+			l.ignored = append(l.ignored, name)
 		}
 	}
-	return files, ignored[:min(len(ignored), maxIgnored)], errors.Join(errs...)
+	if len(l.entries) > maxRules {
+		errs = append(errs, fmt.Errorf("%s: %d rules in all files: at most %d", printable(dir.Name()), len(l.entries), maxRules))
+	}
+	return l, errors.Join(errs...)
+}
+
+// nearly reports whether a name, which is no policy's, was likely meant to be: it
+// is not hidden, and ends as files of settings do.
+func nearly(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml", ".toml", ".json":
+		return name[0] != '.'
+	}
+	return false
 }
 
 // readFile reads one file of an open directory, after checking what was opened.

@@ -49,6 +49,19 @@ func TestNoDirectoryIsNoFiles(t *testing.T) {
 	}
 }
 
+func TestNamedDirectoryMustExist(t *testing.T) {
+	dir := filepath.Join(policyDir(t, nil), "typo")
+	for name, want := range map[string]string{
+		dir: "the policy directory " + dir + " does not exist: make it, or mend the name",
+		"":  `policy directory "": want an absolute path without detours`,
+	} {
+		_, err := Load(Config{Dir: name, MustExist: true, Functions: declared, Names: fakeNames{}})
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
 func TestOthersMayNotWrite(t *testing.T) {
 	uid := os.Getuid()
 	for name, test := range map[string]struct {
@@ -150,9 +163,16 @@ func TestNames(t *testing.T) {
 	if want := []string{".a.yaml.swp", "README", "a.yaml.rpmsave", "b.off", "~b.yaml~"}; !slices.Equal(p.Ignored, want) {
 		t.Errorf("ignored %q, want %q", p.Ignored, want)
 	}
-	for _, near := range []string{"c.yml", "c.YAML", "c.Yml"} {
+	for _, near := range []string{"c.yml", "c.YAML", "c.Yml", "c.toml", "c.json", "c.JSON"} {
 		dir := policyDir(t, map[string]string{near: "x"})
-		refused(t, dir, "DIR/"+near+": policy files end in .yaml: rename it, or end it in .off to have it ignored")
+		refused(t, dir, "DIR/"+near+": policy files are YAML and end in .yaml: make it such a file, or end it in .off to have it ignored")
+	}
+}
+
+func TestCounts(t *testing.T) {
+	p := load(t, map[string]string{"a.yaml": goodFile, "b.yaml": "rules:\n- {function: disk.wipe, deny: {uid: 1}}\n- {function: disk.wipe, deny: {uid: 2}}\n", "c.off": "x"})
+	if p.Files != 2 || p.Rules != 3 {
+		t.Errorf("got %d rules in %d files", p.Rules, p.Files)
 	}
 }
 
@@ -177,8 +197,11 @@ func TestBounds(t *testing.T) {
 
 // Each file's mistakes are told, not the first file's alone.
 func TestMistakesOfAllFiles(t *testing.T) {
-	dir := policyDir(t, map[string]string{"a.yaml": "rules: 1", "b.yaml": "", "c.yaml": goodFile})
-	refused(t, dir, "DIR/a.yaml:1: \"1\": rules is a list\nDIR/b.yaml:1: the file is empty: a policy is \"rules:\" with a list below")
+	dir := policyDir(t, map[string]string{"a.yaml": "rules: 1", "b.yaml": "", "c.yaml": goodFile, "c.yml": goodFile, "d.yaml": "- x"})
+	refused(t, dir, "DIR/a.yaml:1: \"1\": rules is a list\n"+
+		"DIR/b.yaml:1: the file is empty: a policy is \"rules:\" with a list below\n"+
+		"DIR/c.yml: policy files are YAML and end in .yaml: make it such a file, or end it in .off to have it ignored\n"+
+		"DIR/d.yaml:1: a list: a policy is \"rules:\" with a list below")
 }
 
 func TestCommandsMendWithoutHarm(t *testing.T) {

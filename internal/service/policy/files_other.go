@@ -5,9 +5,9 @@ package policy
 import "errors"
 
 // readDir reads no directory outside Linux.
-func readDir(dir string, _ uint32, _ *grammar) ([]entry, []string, error) {
-	if dir == "" {
-		return nil, nil, nil
+func readDir(c *Config, _ *grammar) (listing, error) {
+	if c.Dir == "" && !c.MustExist {
+		return listing{}, nil
 	}
-	return nil, nil, errors.New("policy files are read only on Linux")
+	return listing{}, errors.New("policy files are read only on Linux")
 }

@@ -23,7 +23,7 @@ func (t *table) wanted(s *Subject, answers []answered) []*condition {
 	var found, persons []*condition
 	for i := len(t.lines) - 1; i >= 0; i-- { // what code declares is what is meant for most
 		l := t.lines[i]
-		if l.deny || l == rootLine {
+		if l.deny || l.implicit {
 			continue
 		}
 		for c := range l.when.ways {

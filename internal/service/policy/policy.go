@@ -10,10 +10,15 @@ import (
 // Config says what a policy is made from.
 type Config struct {
 	// Dir is where the files are, an absolute path; "" is a policy without files,
-	// and so is a directory that does not exist. It, the files, and the
-	// directories above must belong to root or Owner.
-	Dir   string
-	Owner uint32 // the uid that may write files; 0 for a service of the system
+	// and so is a directory that does not exist, unless MustExist. It, the files,
+	// and the directories above must belong to root or Owner.
+	Dir       string
+	MustExist bool   // Dir was named on purpose: without it, the denials meant are not there
+	Owner     uint32 // the uid that may write files; 0 for a service of the system
+
+	// Root is the uid that is allowed what no file denies: root's, or that of a
+	// daemon that somebody tries out as themselves.
+	Root uint32
 
 	// Functions are the rules that code declares, by the function's name.
 	Functions map[string]Rule
@@ -30,11 +35,26 @@ type Policy struct {
 	// "hostname.set: group hostctl does not exist on this host".
 	Absent []string
 
+	// Files and Rules are how many policy files there are, and rules in them.
+	Files, Rules int
+
 	tables map[string]*table
 }
 
-// root is the line between those of files and those of code.
-const root = "root"
+// listing is what a directory holds.
+type listing struct {
+	entries []entry
+	files   int
+	ignored []string
+}
+
+const (
+	// root is the line between those of files and those of code.
+	root = "root"
+
+	// code begins the last line.
+	code = "code: "
+)
 
 // Load makes a policy. Its error has one line for each of at most maxErrors
 // mistakes in each file, as "FILE:LINE: what is wrong, and what is allowed".
@@ -46,14 +66,15 @@ func Load(c Config) (*Policy, error) {
 		return nil, err
 	}
 	functions := slices.Sorted(maps.Keys(c.Functions))
-	entries, ignored, err := readDir(c.Dir, c.Owner, &grammar{functions, c.Names})
+	read, err := readDir(&c, &grammar{functions, c.Names})
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{Ignored: ignored, tables: make(map[string]*table, len(functions))}
+	p := &Policy{Ignored: read.ignored, Files: read.files, Rules: len(read.entries), tables: make(map[string]*table, len(functions))}
 	u := &users{names: c.Names, known: make(map[uint32]string)}
+	first := rootLine(c.Root)
 	for _, name := range functions {
-		lines := append(forFunction(entries, name), rootLine, p.codeLine(name, c.Functions[name], c.Names))
+		lines := append(forFunction(read.entries, name), first, p.codeLine(name, c.Functions[name], c.Names))
 		p.tables[name] = newTable(name, lines, u)
 	}
 	return p, nil
@@ -80,13 +101,19 @@ func forFunction(entries []entry, name string) []*line {
 	return lines
 }
 
-// rootLine allows root what no file denies it.
-var rootLine = &line{words: root, when: condition{rule: Rule{Kind: User}}}
+// rootLine allows root, or who counts as root, what no file denies it.
+func rootLine(uid uint32) *line {
+	l := &line{words: root, implicit: true, when: condition{rule: Rule{Kind: User, ID: uid}, id: uid}}
+	if uid != 0 {
+		l.words = fmt.Sprintf("the daemon's own user (uid %d)", uid)
+	}
+	return l
+}
 
 // codeLine is the last line for a function.
 func (p *Policy) codeLine(name string, r Rule, names Names) *line {
 	when := resolve(r, names, func(c condition) {
 		p.Absent = append(p.Absent, printable(name)+": "+c.rule.String()+" "+c.absent)
 	})
-	return &line{words: "code: " + r.String(), when: when}
+	return &line{words: code + r.String(), when: when}
 }

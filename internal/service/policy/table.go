@@ -4,10 +4,11 @@ import "math"
 
 // line is one rule of a policy.
 type line struct {
-	words string // "root", "code: group hostctl", "FILE:7: allow group netadmin"
-	where string // "FILE:7"; "" outside files
-	deny  bool
-	when  condition
+	words    string // "root", "code: group hostctl", "FILE:7: allow group netadmin"
+	where    string // "FILE:7"; "" outside files
+	deny     bool
+	implicit bool // neither of files nor of code: root's
+	when     condition
 }
 
 // nowhere is the place of a line that does not exist: after all others.
