@@ -111,12 +111,12 @@ func TestAbuseKindsOfFiles(t *testing.T) {
 		flags      int
 		want       string // of the error; "" is that there is none
 	}{
-		{"a directory", dir, unix.O_RDONLY, "must be an open file of the kind"},
+		{"a directory", dir, unix.O_RDONLY, "must be a "},
 		{"a path", "/etc/shadow", unix.O_PATH, "bad file descriptor"},
 		{"a file to write to", filepath.Join(dir, "file"), unix.O_WRONLY | unix.O_CREAT, "bad file descriptor"},
 		{"a FIFO without a writer", fifo, unix.O_RDONLY | unix.O_NONBLOCK, ""},
-		{"nothing", os.DevNull, unix.O_RDWR, "must be an open file of the kind"},
-		{"zeros without end", "/dev/zero", unix.O_RDONLY, "must be an open file of the kind"},
+		{"nothing", os.DevNull, unix.O_RDWR, "must be a "},
+		{"zeros without end", "/dev/zero", unix.O_RDONLY, "must be a "},
 	} {
 		fd, err := unix.Open(test.path, test.flags|unix.O_CLOEXEC, 0o600)
 		if err != nil {

@@ -208,6 +208,31 @@ var fail = outwork.Func("fail", func(ctx context.Context, a failArgs) (none, err
 	return none{}, errors.New("it fails\x1b]0;x\x07")
 })
 
+type keep struct {
+	For    time.Duration `cbor:"for" doc:"how long" min:"1h" default:"24h"`
+	Copies int           `cbor:"copies" doc:"how many" min:"1" max:"9" default:"1"`
+	Where  struct {
+		Disk string `cbor:"disk" doc:"on which disk" enum:"fast,slow" default:"fast"`
+	} `cbor:"where"`
+}
+
+type note struct {
+	Text  string            `cbor:"text" doc:"what to note" arg:"0"`
+	Tags  []string          `cbor:"tags" doc:"words to find it by" arg:"1..."`
+	Keep  keep              `cbor:"keep" doc:"how it is kept"`
+	Extra map[string]string `cbor:"extra" doc:"what else is known"`
+}
+
+type noteReply struct {
+	Keep  keep              `cbor:"keep"`
+	Tags  []string          `cbor:"tags"`
+	Extra map[string]string `cbor:"extra"`
+}
+
+var addNote = outwork.Func("note.add", func(_ context.Context, a note) (noteReply, error) {
+	return noteReply{a.Keep, a.Tags, a.Extra}, nil
+})
+
 type helloArgs struct {
 	Name string `cbor:"name" doc:"whom to greet" arg:"0"`
 }
@@ -240,6 +265,7 @@ func hostctl() *api.Service {
 		export(setHostname, "Set the host name. It holds until it is set again, and also after the next start of the host: it is kept in a file.", group, true),
 		export(followJournal, "Print the journal's last lines while they come.", policy.Rule{}, false),
 		export(listJournal, "List the journal's last lines.", anyone, false),
+		export(addNote, "Add a note.", anyone, true),
 		export(listenPort, "Listen on a port below 1024.", group, true),
 		export(addUser, "Add a user.", policy.Rule{}, true),
 		export(secretLength, "Print how long a secret is.", anyone, false),

@@ -73,8 +73,8 @@ func TestSecretIsAskedFor(t *testing.T) {
 		status      int
 	}{
 		{"secret1\n", "password: \r\n7\r\n", 0},
-		{"x\n", "password: \r\nhostctl: --password-file must have at least 3 characters\r\n", 2},
-		{"\x03", "password: ", 130},
+		{"x\n", "password: \r\nhostctl: password must have at least 3 characters\r\n", 2},
+		{"\x03", "password: \r\n", 130},
 		{"\x04", "password: \r\nhostctl: password was not given: the input ended\r\n", 2},
 	} {
 		user, program := terminal(t)
@@ -107,6 +107,20 @@ func TestSecretIsAskedFor(t *testing.T) {
 	}
 }
 
+// A terminal is no file.
+func TestTerminalIsNoFile(t *testing.T) {
+	user, program := terminal(t)
+	cmd := hostctlCommand(t, "hash", "-")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(t, user, "hostctl: OF: standard input is a terminal: give a regular file or a pipe\r\n")
+	if exit, ok := errors.AsType[*exec.ExitError](cmd.Wait()); !ok || exit.ExitCode() != 2 {
+		t.Errorf("it ended with %v", exit)
+	}
+}
+
 // What a daemon says cannot do harm on a terminal.
 func TestTerminalIsSafe(t *testing.T) {
 	for _, args := range [][]string{{"file", "read", "pipe"}, {"journal", "list"}, {"journal", "follow"}, {"journal", "list", "--json"}, {"fail", "x"}, {"hash", "/dev/null"}} {
@@ -127,13 +141,15 @@ func TestTerminalIsSafe(t *testing.T) {
 	}
 }
 
-// The first Ctrl-C is told to the function; the second waits for nobody.
+// The first Ctrl-C is told to the function, which is not waited for without end;
+// the second waits for nobody.
 func TestInterrupt(t *testing.T) {
 	for _, test := range []struct {
 		how, want string
 		signals   int
 	}{
 		{"wait", "told\nhostctl: fail was interrupted\n", 1},
+		{"deaf", "told, but deaf\nhostctl: fail was interrupted\n", 1},
 		{"deaf", "", 2},
 	} {
 		cmd := hostctlCommand(t, "fail", test.how)

@@ -69,10 +69,30 @@ func (f *Field) checkBeside(v reflect.Value) *Problem {
 		return &Problem{Text: "is not open"}
 	}
 	if kind := kindOf(info.Mode()); !slices.Contains(f.TakesFiles(), kind) {
-		return &Problem{Text: "must be an open file of the kind " + strings.Join(f.TakesFiles(), " or ") + ", and is a " + kind}
+		return &Problem{Text: "must be " + f.FileWords() + ", and is " + kindWords[kind]}
 	}
 	return nil
 }
+
+// kindWords are kinds of file as sentences have them.
+var kindWords = map[string]string{
+	"regular": "a regular file", "directory": "a directory", "pipe": "a pipe", "socket": "a socket", "device": "a device",
+	unknownKind: unknownKind,
+}
+
+// FileWords are the kinds of file that the field takes, as a sentence has them:
+// "a regular file or a pipe".
+func (f *Field) FileWords() string {
+	var words []string
+	for _, kind := range kindsOfFile {
+		if slices.Contains(f.TakesFiles(), kind) {
+			words = append(words, kindWords[kind])
+		}
+	}
+	return strings.Join(words, " or ")
+}
+
+const unknownKind = "something else"
 
 func kindOf(m fs.FileMode) string {
 	switch {
@@ -87,5 +107,5 @@ func kindOf(m fs.FileMode) string {
 	case m&fs.ModeDevice != 0:
 		return "device"
 	}
-	return "something else"
+	return unknownKind
 }

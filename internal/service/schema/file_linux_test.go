@@ -32,9 +32,9 @@ func TestValidateFiles(t *testing.T) {
 		file               *os.File
 	}{
 		{"regular", "", "", open(t, os.Args[0], os.O_RDONLY)},
-		{"fifo", "regular, and is a pipe", "", open(t, fifo, os.O_RDWR)},
+		{"fifo", "must be a regular file, and is a pipe", "", open(t, fifo, os.O_RDWR)},
 		{"directory", "is a directory", "is a directory", open(t, dir, os.O_RDONLY)},
-		{"device", "is a device", "is a device", open(t, os.DevNull, os.O_RDONLY)},
+		{"device", "is a device", "must be a regular file or a pipe, and is a device", open(t, os.DevNull, os.O_RDONLY)},
 		{"closed", "is not open", "is not open", closed},
 		{"none", "must be given", "must be given", nil},
 	} {

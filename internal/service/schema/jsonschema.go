@@ -96,8 +96,9 @@ func compact(v any) []byte {
 
 // JSONSchema is the type as a JSON Schema of draft 2020-12, in one line: the
 // same text for the same type. FromJSONSchema reads it. A document that it
-// refuses is refused by SetJSON too, and one that it takes by SetJSON only for a
-// range that JSON Schema cannot tell.
+// refuses is refused by SetJSON too, unless it lacks a field that has a default:
+// that a call must have the field, the schema says as well. One that it takes is
+// refused by SetJSON only for a range that JSON Schema cannot tell.
 func (t *Type) JSONSchema() []byte {
 	k := t.keywords(&Limit{})
 	k.Schema = dialect

@@ -15,7 +15,7 @@
 //	min:"1" max:"65535"         of a number or a duration
 //	minlen:"1" maxlen:"253"     characters of text, bytes, elements of a list or pairs of a map
 //	enum:"start,stop"           the only values, of text or integers
-//	default:"80"                what a command fills in; the daemon never does
+//	default:"80"                what a command fills in, in its JSON too; the daemon never does
 //	arg:"0", arg:"1..."         a positional argument of the command; the rest of them
 //	secret:"true"               never recorded, never in an error
 //

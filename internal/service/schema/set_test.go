@@ -95,6 +95,52 @@ func TestSetDefaults(t *testing.T) {
 	}
 }
 
+// A field that has a default is not missing, however deep it lies; one that is
+// optional stays absent.
+func TestNestedDefaults(t *testing.T) {
+	type inner struct {
+		For    time.Duration `cbor:"for" default:"24h"`
+		Copies int           `cbor:"copies" default:"1"`
+		Note   *string       `cbor:"note"`
+	}
+	type outer struct {
+		Keep  inner   `cbor:"keep"`
+		Maybe *inner  `cbor:"maybe"`
+		Many  []inner `cbor:"many,omitempty"`
+		Must  struct {
+			Name string `cbor:"name"`
+			Size int    `cbor:"size" default:"3"`
+		} `cbor:"must"`
+	}
+	typ := mustOf[outer](t)
+	for text, want := range map[string]string{
+		`{"must":{"name":"a"}}`: `{"keep":{"for":"24h0m0s","copies":1},"maybe":null,"must":{"name":"a","size":3}}`,
+		`{"must":{"name":"a","size":4},"keep":{"copies":2},"many":[{}],"maybe":{"for":"1s"}}`: `{"keep":{"for":"24h0m0s","copies":2},` +
+			`"maybe":{"for":"1s","copies":1},"many":[{"for":"24h0m0s","copies":1}],"must":{"name":"a","size":4}}`,
+		`{"keep":{}}`: "must is missing",
+		`{"must":{}}`: "must.name is missing",
+	} {
+		var o outer
+		got := ""
+		if p := typ.SetJSON(&o, []byte(text)); p != nil {
+			got = p.String()
+		} else {
+			got = string(typ.AppendJSON(nil, &o, InFull))
+		}
+		if strings.ReplaceAll(got, `,"note":null`, "") != strings.ReplaceAll(want, `"maybe":null,`, "") {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+	var o outer
+	typ.SetDefaults(&o)
+	if o.Keep.For != 24*time.Hour || o.Keep.Copies != 1 || o.Maybe != nil || o.Must.Size != 0 {
+		t.Errorf("%+v", o)
+	}
+	if typ.Field("keep").Optional || !typ.Field("keep").CanLack() || typ.Field("must").CanLack() {
+		t.Error("the wire must have what the command line need not")
+	}
+}
+
 // What AppendJSON writes in full, SetJSON reads.
 func TestSetJSONReadsAppendJSON(t *testing.T) {
 	typ := mustOf[everything](t)

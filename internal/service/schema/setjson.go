@@ -12,8 +12,9 @@ import (
 // JSON text: one value, all of data, of at most codec.MaxMessage bytes. It is
 // strict: an unknown or doubled key, a missing field, null, a value of another
 // type or out of its field's range is a problem, and the value is then partly
-// set. Bytes are base64, times RFC 3339, durations like "1m30s". Files, readers
-// and streams have no JSON: who calls sets them before Validate.
+// set. A field with a default is not missing, but has it then. Bytes are base64,
+// times RFC 3339, durations like "1m30s". Files, readers and streams have no
+// JSON: who calls sets them before Validate.
 func (t *Type) SetJSON(ptr any, data []byte) *Problem {
 	if len(data) > codec.MaxMessage {
 		return &Problem{Text: fmt.Sprintf("must be at most %d bytes of JSON", codec.MaxMessage)}
@@ -87,6 +88,7 @@ func (t *Type) setObject(v reflect.Value, n *tree) *Problem {
 	if n.kind != '{' {
 		return &Problem{Text: "must be an object, not " + n.String()}
 	}
+	v.SetZero() // of what an earlier word of a command line, or a default, made it
 	for i, key := range n.keys {
 		f := t.Field(key)
 		if f == nil {
@@ -102,9 +104,13 @@ func (t *Type) setObject(v reflect.Value, n *tree) *Problem {
 	}
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		if !f.Optional && !f.Type.Kind.beside() && n.get(f.Name) == nil {
+		if f.Type.Kind.beside() || n.get(f.Name) != nil {
+			continue
+		}
+		if !f.CanLack() {
 			return &Problem{Field: f.Name, Text: "is missing"}
 		}
+		f.setDefault(v)
 	}
 	return nil
 }
@@ -156,14 +162,4 @@ func (t *Type) setMap(v reflect.Value, n *tree, l *Limit) *Problem {
 	}
 	v.Set(m)
 	return nil
-}
-
-// SetDefaults sets those fields of the struct that ptr points to which have a
-// default, as a command does before it reads its words.
-func (t *Type) SetDefaults(ptr any) {
-	for i := range t.Fields {
-		if f := &t.Fields[i]; f.Default != "" {
-			f.Type.setText(f.Value(ptr), f.Default)
-		}
-	}
 }

@@ -36,7 +36,11 @@ func (f *Field) in(v reflect.Value) reflect.Value {
 func (f *Field) SetText(ptr any, text string) *Problem {
 	v := f.Value(ptr)
 	if !utf8.ValidString(text) {
-		return f.problem(&Problem{Text: "must be UTF-8"})
+		p := &Problem{Text: "must be UTF-8"}
+		if f.Type.Kind == List {
+			p = p.below(indexStep(v.Len()))
+		}
+		return f.problem(p)
 	}
 	var p *Problem
 	switch f.Type.Kind {
@@ -69,6 +73,9 @@ func (f *Field) putText(v reflect.Value, text string) *Problem {
 	key, word, ok := strings.Cut(text, "=")
 	if !ok {
 		return &Problem{Text: "must be given as key=value"}
+	}
+	if v.MapIndex(reflect.ValueOf(key).Convert(v.Type().Key())).IsValid() {
+		return (&Problem{Text: "is given twice"}).below(keyStep(key))
 	}
 	elem, p := f.Type.newElem(word, &f.Limit)
 	if p != nil {

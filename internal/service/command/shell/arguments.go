@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/outwork-go/outwork/internal/service/schema"
@@ -29,13 +30,17 @@ type Arguments struct {
 	typ   *schema.Type
 	ptr   reflect.Value
 	given map[*schema.Field]bool
+	typed map[*schema.Field]bool // given at a terminal
 	files []*os.File
 	stdin *schema.Field // who has read standard input
 }
 
 // NewArguments is an argument of type t, a struct, that holds the defaults.
 func NewArguments(t *schema.Type, s *Shell, name func(*schema.Field) string) *Arguments {
-	a := &Arguments{Name: name, Limit: DefaultLimit, shell: s, typ: t, ptr: reflect.New(t.Go), given: map[*schema.Field]bool{}}
+	a := &Arguments{
+		Name: name, Limit: DefaultLimit, shell: s, typ: t, ptr: reflect.New(t.Go),
+		given: map[*schema.Field]bool{}, typed: map[*schema.Field]bool{},
+	}
 	t.SetDefaults(a.ptr.Interface())
 	return a
 }
@@ -107,10 +112,14 @@ func (a *Arguments) Subject(path string) string {
 	if at := strings.IndexAny(path, ".["); at >= 0 {
 		name, rest = path[:at], path[at:]
 	}
-	if f := a.typ.Field(name); f != nil {
-		return a.Name(f) + rest
+	f := a.typ.Field(name)
+	switch {
+	case f == nil:
+		return path
+	case a.typed[f]:
+		return Kebab(f.Name) + rest // as it was asked for
 	}
-	return path
+	return a.Name(f) + rest
 }
 
 // problem is p in the words of the command line.
@@ -234,8 +243,11 @@ func (a *Arguments) file(f *schema.Field, path string) (*os.File, error) {
 		return nil, err
 	}
 	file, ok := a.shell.In.(*os.File)
-	if !ok {
+	switch {
+	case !ok:
 		return nil, fmt.Errorf("standard input is a %T and no file", a.shell.In)
+	case Width(file) > 0 && !slices.Contains(f.TakesFiles(), "device"):
+		return nil, Usagef("%s: standard input is a terminal: give %s", a.Name(f), f.FileWords())
 	}
 	return file, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"time"
 
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/output"
@@ -50,12 +51,55 @@ func (j *Job) call(ctx context.Context, dial Dial) error {
 	if err != nil {
 		return Undialed(err)
 	}
-	defer hangUp()
-	reply, err := hook.Call(ctx, conn, j.Function, j.Args)
+	defer within(hangUp)
+	reply, err := j.ask(ctx, conn)
 	if err != nil {
 		return err
 	}
 	return j.deliver(ctx, reflect.ValueOf(reply))
+}
+
+// lag is how long functions that the daemon calls back may go on, and a connection
+// take to end, after the end of the call. One that does not look at its context, as
+// it reads what is typed, ends with this process.
+const lag = 500 * time.Millisecond
+
+// ask calls. After the end of ctx it waits for what is under way here, but no
+// longer than lag.
+func (j *Job) ask(ctx context.Context, conn any) (reply any, err error) {
+	type answer struct {
+		reply any
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		reply, err := hook.Call(ctx, conn, j.Function, j.Args)
+		done <- answer{reply, err}
+	}()
+	select {
+	case a := <-done:
+		return a.reply, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-done:
+		return a.reply, a.err
+	case <-time.After(lag):
+		return nil, ctx.Err()
+	}
+}
+
+// within does what ends a connection, and returns after lag at the latest.
+func within(hangUp func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		hangUp()
+	}()
+	select {
+	case <-done:
+	case <-time.After(lag):
+	}
 }
 
 // deliver prints what of the reply, a pointer, is to be printed, and then copies

@@ -81,7 +81,7 @@ func Ranges(f *schema.Field) (phrases []string) {
 func Required(f *schema.Field) bool {
 	least := f.Limit.MinLen
 	switch {
-	case f.Optional || f.Default != "" || f.Type.Kind == schema.Bool:
+	case f.CanLack() || f.Type.Kind == schema.Bool:
 		return false
 	case f.Type.Kind == schema.List || f.Type.Kind == schema.Map:
 		return least != nil && *least > 0

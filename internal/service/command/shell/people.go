@@ -28,7 +28,7 @@ func people(b *bytes.Buffer, t *schema.Type, v reflect.Value) {
 	case schema.List:
 		list(b, t, v)
 	case schema.Map:
-		for _, entry := range entries(t, v) {
+		for _, entry := range entries(t, v, text) {
 			b.WriteString(entry + "\n")
 		}
 	case schema.Bytes:
@@ -53,7 +53,7 @@ func list(b *bytes.Buffer, t *schema.Type, v reflect.Value) {
 		table(b, t.Elem, v, 0)
 		return
 	}
-	for _, e := range elements(t, v) {
+	for _, e := range elements(t, v, text) {
 		line(b, e)
 	}
 }

@@ -20,14 +20,14 @@ func (a *Arguments) ask(f *schema.Field) error {
 	if err != nil {
 		return Usagef("%s is missing, and cannot be asked for: %v", a.Name(f), err)
 	}
-	defer restoreOnSignal(restore)()
+	defer restoreOnSignal(restore, a.shell.Err)()
 	_, _ = io.WriteString(a.shell.Err, Kebab(f.Name)+": ")
 	line, err := readLine(terminal)
 	_, _ = io.WriteString(a.shell.Err, "\n")
 	if err != nil {
 		return Usagef("%s was not given: %v", Kebab(f.Name), err)
 	}
-	a.given[f] = true
+	a.given[f], a.typed[f] = true, true
 	return a.setRaw(f, line)
 }
 
@@ -49,8 +49,9 @@ func readLine(r io.Reader) ([]byte, error) {
 }
 
 // restoreOnSignal runs restore when the function that it returns is called, or
-// when a signal ends this process before.
-func restoreOnSignal(restore func()) func() {
+// when a signal ends this process before: then the line of the prompt is ended on
+// stderr.
+func restoreOnSignal(restore func(), stderr io.Writer) func() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	quit, done := make(chan struct{}), make(chan struct{})
@@ -59,6 +60,7 @@ func restoreOnSignal(restore func()) func() {
 		select {
 		case <-signals:
 			restore()
+			_, _ = io.WriteString(stderr, "\n")
 			os.Exit(Interrupted)
 		case <-quit:
 			restore()

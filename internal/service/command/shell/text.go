@@ -27,9 +27,9 @@ func text(t *schema.Type, v reflect.Value) string {
 	case schema.Struct:
 		return strings.Join(pairs(t, v), " ")
 	case schema.List:
-		return strings.Join(elements(t, v), ", ")
+		return strings.Join(elements(t, v, separable), ", ")
 	case schema.Map:
-		return strings.Join(entries(t, v), ", ")
+		return strings.Join(entries(t, v, separable), ", ")
 	case schema.Bytes:
 		return bytesText(v)
 	case schema.Duration:
@@ -79,20 +79,32 @@ func bytesText(v reflect.Value) string {
 
 func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
-// elements are those of a list.
-func elements(t *schema.Type, v reflect.Value) []string {
+// elements are those of a list, each as show has it.
+func elements(t *schema.Type, v reflect.Value, show func(*schema.Type, reflect.Value) string) []string {
 	out := make([]string, v.Len())
 	for i := range out {
-		out[i] = text(t.Elem, v.Index(i))
+		out[i] = show(t.Elem, v.Index(i))
 	}
 	return out
 }
 
-// entries are those of a map, sorted.
-func entries(t *schema.Type, v reflect.Value) []string {
+// separable is text that can be told from what commas and spaces separate it
+// from: in quotes where it must be.
+func separable(t *schema.Type, v reflect.Value) string {
+	s := text(t, v)
+	if t.Kind == schema.String || t.Kind == schema.Text || t.Kind == schema.Bytes {
+		if s == "" || strings.ContainsAny(s, " ,\"") {
+			return strconv.Quote(s)
+		}
+	}
+	return s
+}
+
+// entries are those of a map, sorted, their values as show has them.
+func entries(t *schema.Type, v reflect.Value, show func(*schema.Type, reflect.Value) string) []string {
 	out := make(map[string]string, v.Len())
 	for it := v.MapRange(); it.Next(); {
-		out[scalar(it.Key())] = text(t.Elem, it.Value())
+		out[scalar(it.Key())] = show(t.Elem, it.Value())
 	}
 	list := make([]string, 0, len(out))
 	for _, key := range slices.Sorted(maps.Keys(out)) {
