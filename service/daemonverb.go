@@ -17,12 +17,14 @@ import (
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/internal/service/listen"
 	"github.com/outwork-go/outwork/internal/service/logging"
+	"github.com/outwork-go/outwork/internal/service/policy"
 )
 
 // daemonFlags are the daemon's own.
 type daemonFlags struct {
 	dev                   bool
 	socket, policy, audit string
+	policyNamed           bool // by its flag, be it with nothing
 }
 
 func (p *program) daemonVerb() *cobra.Command {
@@ -32,10 +34,13 @@ func (p *program) daemonVerb() *cobra.Command {
 		Long: "Serves the functions to local users, under the policy, and records their calls. It listens on the socket that systemd hands it, or on " +
 			p.Socket.Path + ". SIGHUP makes it read the policy again and reopen its records; SIGTERM and SIGINT make it finish its calls and end.",
 		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDaemon(cmd.Context(), o, cmd.ErrOrStderr()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.policyNamed = cmd.Flags().Changed("policy")
+			return p.runDaemon(cmd.Context(), o, cmd.ErrOrStderr())
+		},
 	}
 	f := c.Flags()
-	f.BoolVar(&o.dev, "dev", false, "serve yourself alone, without root, below $XDG_RUNTIME_DIR; records go to standard error")
+	f.BoolVar(&o.dev, "dev", false, "serve yourself alone, without root, below $XDG_RUNTIME_DIR; to the policy you are what root is: allowed what no policy file denies; records go to standard error")
 	f.StringVar(&o.socket, "socket", "", "the `path` to listen on (default "+p.Socket.Path+")")
 	f.StringVar(&o.policy, "policy", "", "the `directory` of the policy files (default "+p.PolicyDir+"; with --dev, none)")
 	f.StringVar(&o.audit, "audit", "", "the `file` of the records (default "+p.AuditFile+"; with --dev, standard error)")
@@ -67,11 +72,8 @@ func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer
 
 // prepare opens all that a daemon needs.
 func (p *program) prepare(o daemonFlags, log *slog.Logger, stderr io.Writer) (*running, error) {
-	r := &running{program: p, log: log, policyDir: o.policy, owner: uint32(os.Geteuid())}
-	if r.policyDir == "" && !o.dev {
-		r.policyDir = p.PolicyDir
-	}
-	pol, err := p.loadPolicy(r.policyDir, r.owner)
+	r := &running{program: p, log: log, policy: p.policyConfig(o)}
+	pol, err := policy.Load(r.policy)
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
@@ -89,6 +91,21 @@ func (p *program) prepare(o daemonFlags, log *slog.Logger, stderr io.Writer) (*r
 		return nil, err
 	}
 	return r, nil
+}
+
+// policyConfig is what the policy is made from, at start and at each reload. Who
+// tries the daemon out as themselves counts as root does: what it does, they may.
+func (p *program) policyConfig(o daemonFlags) policy.Config {
+	c := policy.Config{
+		Dir: o.policy, MustExist: o.policyNamed, Owner: uint32(os.Geteuid()), Functions: rulesOf(p.Functions),
+	}
+	switch {
+	case o.dev:
+		c.Root = uint32(os.Geteuid())
+	case !o.policyNamed:
+		c.Dir = p.PolicyDir
+	}
+	return c
 }
 
 func (p *program) auditConfig(o daemonFlags, stderr io.Writer) audit.Config {

@@ -16,10 +16,19 @@ import (
 	"github.com/outwork-go/outwork/internal/service/policy"
 )
 
-// loadPolicy is the policy of the files in dir, which must be owner's, and of
-// the code.
-func (p *program) loadPolicy(dir string, owner uint32) (*policy.Policy, error) {
-	return policy.Load(policy.Config{Dir: dir, Owner: owner, Functions: rulesOf(p.Functions)})
+// policyFlags say where the policy files are.
+type policyFlags struct {
+	dir   string
+	named bool // by a flag: a directory that is not there is a slip then
+}
+
+// load is the policy of the files and of the code.
+func (p *program) load(f policyFlags) (*policy.Policy, error) {
+	pol, err := policy.Load(policy.Config{Dir: f.dir, MustExist: f.named, Functions: rulesOf(p.Functions)})
+	if err != nil {
+		return nil, shell.Failf(shell.Failed, "%s", strings.TrimSpace(err.Error()))
+	}
+	return pol, nil
 }
 
 // rulesOf are the rules that code declares, by function.
@@ -32,26 +41,27 @@ func rulesOf(functions []*api.Function) map[string]policy.Rule {
 }
 
 func (p *program) policyVerb() *cobra.Command {
-	var dir string
+	var o policyFlags
 	verb := &cobra.Command{
 		Use: "policy", Short: "Check the policy, or explain what it decides",
 		Long: "The policy is made of the files in " + p.PolicyDir + ", in the order of their names, and then of what the program declares. " +
 			"The first rule that matches the caller decides; when none does, the call is denied.",
 		Args: cobra.NoArgs,
 	}
-	verb.PersistentFlags().StringVar(&dir, "dir", p.PolicyDir, "the `directory` of the policy files")
-	verb.AddCommand(p.policyCheck(&dir), p.policyExplain(&dir))
+	verb.PersistentFlags().StringVar(&o.dir, "dir", p.PolicyDir, "the `directory` of the policy files")
+	verb.AddCommand(p.policyCheck(&o), p.policyExplain(&o))
 	return verb
 }
 
-func (p *program) policyCheck(dir *string) *cobra.Command {
+func (p *program) policyCheck(o *policyFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Read the policy files as the daemon would, and say what is wrong",
 		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			pol, err := p.loadPolicy(*dir, 0)
+			o.named = cmd.Flags().Changed("dir")
+			pol, err := p.load(*o)
 			if err != nil {
-				return shell.Failf(shell.Failed, "%s", strings.TrimSpace(err.Error()))
+				return err
 			}
 			for _, path := range pol.Ignored {
 				fmt.Fprintf(cmd.OutOrStdout(), "ignored: %s (policy files end in .yaml)\n", path)
@@ -59,13 +69,25 @@ func (p *program) policyCheck(dir *string) *cobra.Command {
 			for _, absent := range pol.Absent {
 				fmt.Fprintf(cmd.OutOrStdout(), "matches nobody: %s\n", absent)
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "the policy is well-formed; a running daemon takes it on SIGHUP")
+			fmt.Fprintf(cmd.OutOrStdout(), "the policy is well-formed: %s of %s; a running daemon takes it on SIGHUP\n", extent(pol), o.dir)
 			return nil
 		},
 	}
 }
 
-func (p *program) policyExplain(dir *string) *cobra.Command {
+// extent is how much a policy's files say, as "3 rules in 2 files".
+func extent(pol *policy.Policy) string {
+	return counted(pol.Rules, "rule") + " in " + counted(pol.Files, "file")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+func (p *program) policyExplain(o *policyFlags) *cobra.Command {
 	var who subjectFlags
 	c := &cobra.Command{
 		Use:   "explain [FUNCTION]...",
@@ -77,7 +99,8 @@ func (p *program) policyExplain(dir *string) *cobra.Command {
 			return p.functionNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, names []string) error {
-			text, err := p.explain(*dir, who, names)
+			o.named = cmd.Flags().Changed("dir")
+			text, err := p.explain(*o, who, names)
 			fmt.Fprint(cmd.OutOrStdout(), text)
 			return err
 		},
@@ -97,7 +120,7 @@ func (p *program) functionNames() []string {
 	return names
 }
 
-func (p *program) explain(dir string, who subjectFlags, names []string) (string, error) {
+func (p *program) explain(o policyFlags, who subjectFlags, names []string) (string, error) {
 	known := p.functionNames()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
@@ -108,9 +131,9 @@ func (p *program) explain(dir string, who subjectFlags, names []string) (string,
 	if err != nil {
 		return "", err
 	}
-	pol, err := p.loadPolicy(dir, 0)
+	pol, err := p.load(o)
 	if err != nil {
-		return "", shell.Failf(shell.Failed, "%s", strings.TrimSpace(err.Error()))
+		return "", err
 	}
 	if len(names) == 0 {
 		names = known

@@ -22,13 +22,12 @@ import (
 // running is a daemon with all that it holds open.
 type running struct {
 	*program
-	log       *slog.Logger
-	policyDir string
-	owner     uint32 // of the policy files
-	audit     *audit.Log
-	listener  *listen.Listener
-	polkit    *polkit.Authority
-	daemon    *daemon.Daemon
+	log      *slog.Logger
+	policy   policy.Config
+	audit    *audit.Log
+	listener *listen.Listener
+	polkit   *polkit.Authority
+	daemon   *daemon.Daemon
 }
 
 func (r *running) make(pol *policy.Policy) (err error) {
@@ -110,14 +109,14 @@ func (r *running) reload() {
 	if err := r.audit.Reopen(); err != nil {
 		r.log.Error("the records could not be reopened: they go on where they were", "cause", err)
 	}
-	pol, err := r.loadPolicy(r.policyDir, r.owner)
+	pol, err := policy.Load(r.policy)
 	if err != nil {
 		r.log.Error("the policy was not reloaded: the former one holds", "cause", err)
 		return
 	}
 	r.tellPolicy(pol)
 	r.daemon.SetPolicy(pol)
-	r.log.Info("the policy was reloaded", "directory", r.policyDir)
+	r.log.Info("the policy was reloaded", "directory", r.policy.Dir, "extent", extent(pol))
 }
 
 // tellPolicy logs what in a policy is likely not meant.

@@ -116,6 +116,35 @@ func TestPolicyFilesAndReload(t *testing.T) {
 	want(t, as(t, "alice", "policy", "check"), 1, "", "no.such")
 }
 
+// A directory that was mistyped would drop each denial in it.
+func TestNamedPolicyDirectoryMustExist(t *testing.T) {
+	d := launchDaemon(t, "--policy", "/etc/typo")
+	if d.wait(); d.cmd.ProcessState.ExitCode() != 78 || !strings.Contains(d.log.String(), "/etc/typo does not exist") {
+		t.Errorf("it ended with %v: %s", d.cmd.ProcessState, d.log)
+	}
+	want(t, as(t, "bob", "policy", "check", "--dir", "/etc/typo"), 1, "", "/etc/typo does not exist")
+	want(t, as(t, "bob", "policy", "explain", "--dir", "/etc/typo"), 1, "", "/etc/typo does not exist")
+	want(t, as(t, "bob", "policy", "check"), 0, wellFormed("0 rules in 0 files"), "")
+}
+
+func TestCheckTellsAll(t *testing.T) {
+	writePolicy(t, "10-site.yaml", "rules:\n  - {function: value.set, deny: {user: carol}}\n  - {function: echo, deny: {user: bob}}\n")
+	writePolicy(t, "20-more.yaml", "rules:\n  - {function: echo, deny: {user: alice}}\n")
+	want(t, as(t, "bob", "policy", "check"), 0, wellFormed("3 rules in 2 files"), "")
+	writePolicy(t, "20-more.yaml", "rules:\n  - {function: eco, deny: {user: alice, uid: 1}}\n")
+	writePolicy(t, "30.toml", "")
+	got := as(t, "bob", "policy", "check")
+	for _, mistake := range []string{"20-more.yaml:2: there is no function", "20-more.yaml:2: uid beside user", "30.toml: policy files are YAML"} {
+		if got.status != 1 || !strings.Contains(got.stderr, mistake) {
+			t.Errorf("%+v, want %q", got, mistake)
+		}
+	}
+}
+
+func wellFormed(extent string) string {
+	return "the policy is well-formed: " + extent + " of " + policyDir + "; a running daemon takes it on SIGHUP\n"
+}
+
 func TestPolicyThatOthersCanWriteRefusesTheStart(t *testing.T) {
 	writePolicy(t, "10-site.yaml", "rules: []\n")
 	if err := os.Chmod(policyDir+"/10-site.yaml", 0o666); err != nil {
@@ -131,7 +160,7 @@ func TestExplain(t *testing.T) {
 	writePolicy(t, "10-site.yaml", "rules:\n  - function: value.set\n    deny: {user: carol}\n")
 	startDaemon(t)
 	for _, test := range []struct{ uid, want string }{
-		{"12001", "value.set: allowed by code: group hostctl"},
+		{"12001", "value.set: allowed by the program's own rule: group hostctl"},
 		{"12002", "value.set: denied: nothing allows it"},
 		{"12003", "value.set: denied by /etc/testctl/policy.d/10-site.yaml:2"},
 		{"0", "value.set: allowed by root"},
@@ -142,6 +171,20 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	want(t, as(t, "bob", "policy", "explain", "--uid", "1", "value.sat"), 2, "", "value.sat")
+}
+
+// Why there is no polkit is for the records, and not for the caller.
+func TestSilentPolkit(t *testing.T) {
+	d := startDaemon(t)
+	got := as(t, "bob", "authorized")
+	want(t, got, 77, "", "are not among them; polkit gave no answer")
+	if strings.Contains(got.stderr, "bus") {
+		t.Errorf("bob is told %s", got.stderr)
+	}
+	records := d.records(events("authorized"))
+	if len(records) != 1 || records[0].Rule != "nothing allows it" || !strings.HasPrefix(records[0].Error, "polkit action org.outwork.testctl.act: polkit is not available") {
+		t.Errorf("recorded is %+v", records)
+	}
 }
 
 func TestCallerIsTheKernelsWord(t *testing.T) {

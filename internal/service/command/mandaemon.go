@@ -19,7 +19,7 @@ func daemonPage(s *api.Service) []byte {
 	p.line(bold(s.Name+" daemon") + " [" + italic("OPTIONS") + "]")
 	p.section("DESCRIPTION")
 	p.text(fmt.Sprintf(`%s does for other users what needs root, as far as its policy allows it: the functions that %s(1) is the command of. It knows its callers by the kernel's word alone. It is started by systemd, with the socket %s or for it, or makes that socket itself.`, s.Daemon, s.Name, s.Socket.Path))
-	p.text(fmt.Sprintf("With --dev it needs no root and serves nobody but the user that started it, on a socket below $XDG_RUNTIME_DIR. See %s daemon --help for its options.", s.Name))
+	p.text(fmt.Sprintf("With --dev it needs no root and serves nobody but the user that started it, on a socket below $XDG_RUNTIME_DIR. To its policy that user is what root is: allowed what no policy file denies. See %s daemon --help for its options.", s.Name))
 	p.policy(s)
 	p.audit(s)
 	p.signals()

@@ -158,9 +158,7 @@ func (c *call) record(decision policy.Decision) *audit.Record {
 	}
 	if !decision.Allowed {
 		r.Decision = "denied"
-	}
-	if len(decision.Notes) > 0 {
-		r.Rule += " (" + strings.Join(decision.Notes, "; ") + ")"
+		r.Error = strings.Join(decision.Notes, "; ")
 	}
 	return r
 }

@@ -33,7 +33,7 @@ func (s *session) may(function string) (may, why string) {
 	case len(e.Asks) > 0:
 		return describe.Ask, "polkit action " + strings.Join(e.Asks, ", ")
 	case e.IfNo.Allowed:
-		return describe.Yes, e.IfNo.Rule
+		return describe.Yes, e.IfNo.Spoken()
 	}
 	return describe.No, e.IfNo.DeniedText()
 }
