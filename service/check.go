@@ -15,6 +15,7 @@ import (
 	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/command"
 	"github.com/outwork-go/outwork/internal/service/describe"
+	"github.com/outwork-go/outwork/internal/service/install"
 	"github.com/outwork-go/outwork/internal/service/schema"
 )
 
@@ -43,6 +44,9 @@ func (s *Service) check() (*api.Service, error) {
 	}
 	if len(s.API) == 0 {
 		err = errors.Join(err, errors.New("the field API is empty: there is nothing to serve"))
+	}
+	if ierr := install.Check(a, install.Needs(s.Needs)); ierr != nil {
+		err = errors.Join(err, fmt.Errorf("what install-files would write: %w", ierr))
 	}
 	slices.SortStableFunc(a.Functions, func(x, y *api.Function) int { return cmp.Compare(x.Link.Name, y.Link.Name) })
 	if err != nil {
@@ -115,6 +119,9 @@ func (s *Service) limits() api.Limits {
 func (e *Export) check() (*api.Function, error) {
 	if e.Function == nil {
 		return nil, errors.New("the field Function is nil")
+	}
+	if err := e.Allow.rule.Check(); err != nil {
+		return nil, fmt.Errorf("%s: the field Allow: %w", hook.Function(e.Function).Name, err)
 	}
 	f := &api.Function{Link: hook.Function(e.Function), Doc: e.Doc, Rule: e.Allow.rule, Mutates: e.Mutates}
 	for _, ask := range e.Asks {

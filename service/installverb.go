@@ -2,9 +2,11 @@ package service
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +44,7 @@ func (p *program) installVerb() *cobra.Command {
 	f.BoolVar(&program, "program", false, "install this program too, with its link "+p.Daemon)
 	f.StringVar(&o.Binary, "binary", "", "install this `file` as the program, with its link "+p.Daemon)
 	f.StringVar(&o.Prefix, "prefix", install.DefaultPrefix, "the `directory` of all but configuration")
-	f.IntVar(&o.Systemd, "systemd", 0, "the `version` of systemd that the units are for; 0 is the oldest that they can be for")
+	f.Var((*systemdVersion)(&o.Systemd), "systemd", "the `version` of systemd that the units are for; 0 is the oldest that they can be for")
 	f.BoolVar(&o.Package, "package", false, "write nfpm.yaml and scripts too, for a package made by nfpm")
 	f.StringVar(&o.Arch, "arch", o.Arch, "the package's `architecture`, as Go names it")
 	f.StringVar(&o.Maintainer, "maintainer", "", "the package's maintainer, as `\"NAME <ADDRESS>\"`")
@@ -68,6 +70,26 @@ func (p *program) installFiles(cmd *cobra.Command, dir string, o install.Options
 	}
 	return nil
 }
+
+// systemdVersion is the flag of a version of systemd.
+type systemdVersion int
+
+// maxSystemd is the highest version that is taken for one.
+const maxSystemd = 9999
+
+func (v *systemdVersion) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n > maxSystemd {
+		return errors.New("must be a version number, as 252")
+	}
+	*v = systemdVersion(n)
+	return nil
+}
+
+func (v *systemdVersion) String() string { return strconv.Itoa(int(*v)) }
+
+// Type is what help calls the value.
+func (v *systemdVersion) Type() string { return "version" }
 
 // completions are the shells' scripts.
 func completions(root *cobra.Command) (map[string][]byte, error) {

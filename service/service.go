@@ -80,7 +80,10 @@ type Needs struct {
 	Capabilities []string
 
 	// Writes are the files and directories that it may change, absolute. Only in
-	// a directory that is named can a file be replaced.
+	// a directory that is named can a file be replaced. For what is in /var/lib/NAME,
+	// /var/cache/NAME or /run/NAME, of the command's name or the daemon's, systemd
+	// makes that directory when the daemon starts, the first two with mode 0700.
+	// Any other path must be there by then, or stays closed.
 	Writes []string
 
 	// Families are the address families of its sockets besides AF_UNIX: "AF_INET".

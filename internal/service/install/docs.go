@@ -30,7 +30,7 @@ func (p *plan) man() ([]File, error) {
 // section is the digit that a page's name ends in.
 func section(name string) (string, error) {
 	if err := plain("name of the man page", name, nameBytes); err != nil {
-		return "", err
+		return "", fmt.Errorf("install: %w", err)
 	}
 	ext := path.Ext(name)
 	if len(ext) != 2 || ext[1] < '1' || ext[1] > '9' || len(name) == len(ext) {

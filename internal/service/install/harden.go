@@ -24,13 +24,14 @@ var always = []guard{
 	{"Its files are its own unless it says otherwise.", "UMask", "0077"},
 }
 
-// harden writes the protections, less what the needs open.
-func (n *Needs) harden(u *unit) {
+// harden writes the protections, less what the needs open. Besides its own
+// directories it may write paths.
+func (n *Needs) harden(u *unit, paths []string) {
 	for _, g := range always {
 		g.write(u)
 	}
 	n.privileges(u)
-	n.files(u)
+	n.files(u, paths)
 	n.sockets(u)
 	n.host(u)
 	n.calls(u)
@@ -62,11 +63,12 @@ func (n *Needs) privileges(u *unit) {
 	u.set("CapabilityBoundingSet")
 }
 
-func (n *Needs) files(u *unit) {
-	u.why("The file system is read-only, but for its records" + also(len(n.Writes) > 0, " and these paths") + ".")
+func (n *Needs) files(u *unit, paths []string) {
+	u.why("The file system is read-only, but for its own directories" + also(len(paths) > 0,
+		" and these paths.\nOne that is not there when it starts stays closed (that is the -): make it before") + ".")
 	u.set("ProtectSystem", "strict")
-	for _, w := range n.Writes {
-		u.set("ReadWritePaths", w)
+	for _, w := range paths {
+		u.set("ReadWritePaths", "-"+w)
 	}
 	if n.homes() {
 		u.why("It reads home directories, so they are read-only and not hidden.")

@@ -7,8 +7,10 @@ package install
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +48,7 @@ type Options struct {
 	// Package asks for nfpm.yaml and the scripts of the package as well.
 	Package bool
 
-	// Arch is the package's architecture, as Go names it.
+	// Arch is the package's architecture, as Go names it: "amd64".
 	Arch string
 
 	// Maintainer is the package's: "Name <address>".
@@ -131,13 +133,25 @@ func newPlan(s *api.Service, o Options) (*plan, error) {
 	p := &plan{Service: s, Options: o, prefix: strings.TrimPrefix(o.Prefix, "/")}
 	p.groups = groupsOf(s)
 	p.polkit = actionsOf(s)
-	return p, p.check()
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("install: %w", err)
+	}
+	return p, nil
+}
+
+// Check refuses, all at once, what in a service's rules and needs could not be
+// written into the files of an installation. It is what [Tree] checks first.
+func Check(s *api.Service, n Needs) error {
+	return errors.Join(n.check(), checkGroups(groupsOf(s)), checkActions(actionsOf(s)))
 }
 
 // check refuses what would mean something else in one of the files made.
 func (p *plan) check() error {
-	if err := p.Needs.check(); err != nil {
+	if err := Check(p.Service, p.Needs); err != nil {
 		return err
+	}
+	if p.Arch != "" && !slices.Contains(architectures, p.Arch) {
+		return fmt.Errorf("the architecture %q is none that Go has on Linux: %s", p.Arch, strings.Join(architectures, ", "))
 	}
 	for _, c := range []struct{ what, word, allowed string }{
 		{"name of the command", p.Name, nameBytes},
@@ -147,7 +161,7 @@ func (p *plan) check() error {
 			return err
 		}
 	}
-	return errors.Join(p.checkPaths(), p.checkGroups())
+	return p.checkPaths()
 }
 
 func (p *plan) checkPaths() error {
@@ -164,13 +178,12 @@ func (p *plan) checkPaths() error {
 	return nil
 }
 
-func (p *plan) checkGroups() error {
-	for _, group := range p.groups {
-		if err := plain("name of the group", group, nameBytes); err != nil {
-			return err
-		}
+func checkGroups(groups []string) error {
+	var errs []error
+	for _, group := range groups {
+		errs = append(errs, plain("name of the group", group, nameBytes))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // below is a file's path under the prefix.

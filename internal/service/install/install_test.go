@@ -209,11 +209,12 @@ func TestRefused(t *testing.T) {
 		`the shell "ksh"`:              func(_ *api.Service, o *Options) { o.Completions = map[string][]byte{"ksh": nil} },
 		`group "a b" has " "`:          func(s *api.Service, _ *Options) { s.Socket.Group = "a b" },
 		`"run/x" is not an absolute`:   func(s *api.Service, _ *Options) { s.Socket.Path = "run/x" },
-		`polkit action "a/b" has "/"`:  func(s *api.Service, _ *Options) { s.Functions[3].Rule.Name = "a/b" },
+		`polkit action "a/b": want`:    func(s *api.Service, _ *Options) { s.Functions[3].Rule.Name = "a/b" },
 		`name of the daemon is empty`:  func(s *api.Service, _ *Options) { s.Daemon = "" },
 		`records "x" is not an`:        func(s *api.Service, _ *Options) { s.AuditFile = "x" },
+		`"foo" is none that Go has`:    func(_ *api.Service, o *Options) { o.Arch, o.Package = "foo", false },
 		`needs the architecture`:       func(_ *api.Service, o *Options) { o.Arch = "" },
-		`needs the program`:            func(_ *api.Service, o *Options) { o.Binary = "" },
+		`give --program or --binary`:   func(_ *api.Service, o *Options) { o.Binary = "" },
 		`must not have a $`:            func(s *api.Service, _ *Options) { s.Doc = "costs $1" },
 		`maintainer is more than one`:  func(_ *api.Service, o *Options) { o.Maintainer = "a\nb" },
 		`SOURCE_DATE_EPOCH="tomorrow"`: func(*api.Service, *Options) { t.Setenv("SOURCE_DATE_EPOCH", "tomorrow") },
@@ -274,6 +275,44 @@ func installed(t *testing.T, s *api.Service, n Needs) string {
 	return o.Prefix
 }
 
+// own are paths in directories of the service's own, and one that is not.
+var own = []string{
+	"/var/lib/hostctl", "/var/lib/hostctl/keys", "/var/lib/hostd/x", "/var/cache/hostctl/y", "/run/hostd", "/var/lib/hostctl2",
+}
+
+// A bare path that is not there would keep the unit from starting on a host where
+// the daemon was never before (226/NAMESPACE).
+func TestPathsToWriteMayBeMissing(t *testing.T) {
+	unit := find(t, tree(t, hostctl(), Options{Needs: Needs{Writes: own}}), "hostd.service")
+	for _, want := range []string{
+		"\nStateDirectory=hostctl hostd\nStateDirectoryMode=0700\n", "\nCacheDirectory=hostctl\nCacheDirectoryMode=0700\n",
+		"\nRuntimeDirectory=hostd\nRuntimeDirectoryMode=0755\nRuntimeDirectoryPreserve=yes\n",
+		"\nReadWritePaths=-/var/lib/hostctl2\n",
+	} {
+		if !strings.Contains(unit, want) {
+			t.Errorf("want %q in\n%s", want, unit)
+		}
+	}
+	s := hostctl()
+	s.AuditFile = "/srv/records/audit.jsonl"
+	unit = find(t, tree(t, s, Options{Needs: all}), "hostd.service")
+	if strings.Count(unit, "ReadWritePaths=") != strings.Count(unit, "ReadWritePaths=-/") {
+		t.Errorf("a path without - in\n%s", unit)
+	}
+}
+
+func TestCheckTellsAllAtOnce(t *testing.T) {
+	s := hostctl()
+	s.Functions[3].Rule.Name = "host export"
+	s.Socket.Group = "a b"
+	err := Check(s, Needs{Capabilities: []string{"CHOWN", "cap_x"}, Families: []string{"INET"}, Writes: []string{"etc"}})
+	for _, want := range []string{`polkit action "host export"`, `group "a b"`, `"CHOWN" does not`, `"cap_x" has`, `"INET" does not`, `"etc" is not`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestUnitsPassSystemd(t *testing.T) {
 	for _, test := range []struct {
 		service *api.Service
@@ -281,6 +320,7 @@ func TestUnitsPassSystemd(t *testing.T) {
 	}{
 		{hello(), Needs{}},
 		{hostctl(), all},
+		{hostctl(), Needs{Writes: own}},
 		{hostctl(), Needs{Writes: []string{"/home/x"}, Devices: true, Executables: true, Syscalls: []string{"@chown"}}},
 	} {
 		units := filepath.Join(installed(t, test.service, test.needs), "lib/systemd/system")

@@ -49,6 +49,16 @@ func sumsOf(files []File) sums {
 	return s
 }
 
+// tells reports whether a file was written at path.
+func (s sums) tells(path string) bool {
+	for line := range s {
+		if line[digest:] == "  "+path {
+			return true
+		}
+	}
+	return false
+}
+
 // readSums reads the manifest of the Write before, if there was one.
 func (w *writer) readSums() (sums, error) {
 	info, err := w.root.Lstat(local(w.manifest))

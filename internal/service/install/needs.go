@@ -1,6 +1,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -15,7 +16,10 @@ type Needs struct {
 	Capabilities []string
 
 	// Writes are the files and directories that it may change, absolute. Only in
-	// a directory that is named can a file be replaced.
+	// a directory that is named can a file be replaced. For what is in /var/lib/NAME,
+	// /var/cache/NAME or /run/NAME, of the command's name or the daemon's, systemd
+	// makes that directory when the daemon starts, the first two with mode 0700.
+	// Any other path must be there by then, or stays closed.
 	Writes []string
 
 	// Families are the address families of its sockets besides AF_UNIX, which it
@@ -48,10 +52,10 @@ const (
 // plain refuses a word that is empty or has other bytes than allowed.
 func plain(what, word, allowed string) error {
 	if word == "" {
-		return fmt.Errorf("install: the %s is empty", what)
+		return fmt.Errorf("the %s is empty", what)
 	}
 	if i := strings.IndexFunc(word, func(r rune) bool { return !strings.ContainsRune(allowed, r) }); i >= 0 {
-		return fmt.Errorf("install: the %s %q has %q, which cannot be written into a unit", what, word, word[i:i+1])
+		return fmt.Errorf("the %s %q has %q, which cannot be written into a unit", what, word, word[i:i+1])
 	}
 	return nil
 }
@@ -60,44 +64,35 @@ func plain(what, word, allowed string) error {
 // shortest.
 func clean(what, name string) error {
 	if !path.IsAbs(name) || path.Clean(name) != name || name == "/" {
-		return fmt.Errorf("install: the %s %q is not an absolute path of a clean form", what, name)
+		return fmt.Errorf("the %s %q is not an absolute path of a clean form", what, name)
 	}
 	return plain(what, name, pathBytes)
 }
 
+// check refuses all that would not be what was meant in a unit.
 func (n *Needs) check() error {
+	var errs []error
 	for _, list := range []struct {
-		what, allowed string
-		words         []string
+		what, with, allowed string
+		words               []string
 	}{
-		{"capability", upper + digit + "_", n.Capabilities},
-		{"address family", upper + digit + "_", n.Families},
-		{"system call", lower + digit + "_-@", n.Syscalls},
+		{"capability", "CAP_", upper + digit + "_", n.Capabilities},
+		{"address family", "AF_", upper + digit + "_", n.Families},
+		{"system call", "", lower + digit + "_-@", n.Syscalls},
 	} {
 		for _, word := range list.words {
-			if err := plain(list.what, word, list.allowed); err != nil {
-				return err
-			}
-		}
-	}
-	return n.checkKinds()
-}
-
-func (n *Needs) checkKinds() error {
-	for _, c := range n.Capabilities {
-		if !strings.HasPrefix(c, "CAP_") {
-			return fmt.Errorf("install: the capability %q does not begin with CAP_", c)
-		}
-	}
-	for _, f := range n.Families {
-		if !strings.HasPrefix(f, "AF_") {
-			return fmt.Errorf("install: the address family %q does not begin with AF_", f)
+			errs = append(errs, plain(list.what, word, list.allowed), begins(list.what, word, list.with))
 		}
 	}
 	for _, w := range n.Writes {
-		if err := clean("path to write", w); err != nil {
-			return err
-		}
+		errs = append(errs, clean("path to write", w))
+	}
+	return errors.Join(errs...)
+}
+
+func begins(what, word, with string) error {
+	if !strings.HasPrefix(word, with) {
+		return fmt.Errorf("the %s %q does not begin with %s", what, word, with)
 	}
 	return nil
 }

@@ -58,6 +58,11 @@ type nfpmOverride struct {
 	Scripts    map[string]string `yaml:"scripts"`
 }
 
+// architectures are those of Go's ports to Linux.
+var architectures = []string{
+	"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x",
+}
+
 // Package is what nfpm builds a package of the tree from, in the directory that
 // the tree was written to: nfpm.yaml, and Debian's maintainer scripts.
 func Package(s *api.Service, o Options, tree []File) ([]File, error) {
@@ -90,7 +95,7 @@ func Package(s *api.Service, o Options, tree []File) ([]File, error) {
 func (p *plan) checkPackage() error {
 	switch {
 	case p.Binary == "":
-		return errors.New("install: a package needs the program: name its file")
+		return errors.New("install: a package needs the program: give --program or --binary FILE")
 	case p.Arch == "":
 		return errors.New("install: a package needs the architecture of its program")
 	case strings.ContainsAny(p.Doc+p.Maintainer, "$"):

@@ -2,6 +2,7 @@ package install
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,6 +38,16 @@ func actionsOf(s *api.Service) []action {
 	return actions
 }
 
+// checkActions refuses what polkit would not take, by the rule that a policy goes
+// by: the name is that of a file as well.
+func checkActions(actions []action) error {
+	var errs []error
+	for _, a := range actions {
+		errs = append(errs, policy.Rule{Kind: policy.Polkit, Name: a.id}.Check())
+	}
+	return errors.Join(errs...)
+}
+
 // The document that polkit reads. Its elements come in the order of the fields.
 type (
 	policyConfig struct {
@@ -70,9 +81,6 @@ const authenticate = "auth_admin_keep"
 func (p *plan) actions() ([]File, error) {
 	var files []File
 	for _, a := range p.polkit {
-		if err := plain("polkit action", a.id, lower+upper+digit+".-"); err != nil {
-			return nil, err
-		}
 		data, err := a.document(p.Name)
 		if err != nil {
 			return nil, fmt.Errorf("install: polkit action %s: %w", a.id, err)

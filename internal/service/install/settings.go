@@ -56,7 +56,10 @@ func (p *plan) logrotate() string {
 	notifempty
 	nocreate
 	postrotate
-		if [ -d /run/systemd/system ]; then systemctl reload @daemon@.service; fi
+		# One that does not run has nothing open, and is not started for this.
+		if [ -d /run/systemd/system ] && systemctl -q is-active @daemon@.service; then
+			systemctl reload @daemon@.service
+		fi
 	endscript
 }
 `)

@@ -95,7 +95,7 @@ func (p *plan) serviceUnit() string {
 	u.section("Service")
 	p.lifecycle(&u)
 	p.directories(&u)
-	p.Needs.harden(&u)
+	p.Needs.harden(&u, p.foreign())
 
 	u.section("Install")
 	u.set("WantedBy", "multi-user.target")
@@ -130,8 +130,9 @@ func (p *plan) directories(u *unit) {
 		u.set("LogsDirectory", dir)
 		u.set("LogsDirectoryMode", "0750")
 	} else {
-		u.set("ReadWritePaths", p.logs())
+		u.set("ReadWritePaths", "-"+p.logs())
 	}
+	p.owned(u)
 	u.why("Its policy: " + p.PolicyDir + ".")
 	if dir, ok := strings.CutPrefix(p.PolicyDir, "/etc/"); ok {
 		u.set("ConfigurationDirectory", dir)

@@ -24,8 +24,11 @@ type Report struct {
 	Kept  []string // configuration that somebody had changed, and that stays as it is
 }
 
-// errForeign is why a file is not overwritten.
-var errForeign = errors.New("it is there, and install-files has not written it")
+// Why a file is not overwritten.
+var (
+	errForeign = errors.New("it is there, and install-files has not written it")
+	errChanged = errors.New("it was changed since install-files wrote it: move it away")
+)
 
 // Write writes files below the directory dir, which is made if it is missing,
 // and a manifest of what it wrote, in the format of sha256sum, by which the next
@@ -135,7 +138,7 @@ func (w *writer) mine(files []File, before sums) ([]File, error) {
 	for _, f := range files {
 		err := w.check(&f, before)
 		switch {
-		case errors.Is(err, errForeign) && f.Config:
+		case f.Config && (errors.Is(err, errForeign) || errors.Is(err, errChanged)):
 			w.report.Kept = append(w.report.Kept, w.full(f.Path))
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", w.full(f.Path), err)
@@ -146,7 +149,7 @@ func (w *writer) mine(files []File, before sums) ([]File, error) {
 	return mine, nil
 }
 
-// check returns errForeign when what is in a file's place must stay.
+// check returns errForeign or errChanged when what is in a file's place must stay.
 func (w *writer) check(f *File, before sums) error {
 	info, err := w.root.Lstat(local(f.Path))
 	switch {
@@ -168,10 +171,15 @@ func (w *writer) check(f *File, before sums) error {
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(data, f.Data) || before[sumLine(f.Path, data)] {
+	switch {
+	case bytes.Equal(data, f.Data), before[sumLine(f.Path, data)]:
 		return nil
+	case !before.tells(f.Path):
+		return errForeign
+	case strings.Contains(f.Path, "/systemd/system/"):
+		return fmt.Errorf("%w, or use a drop-in (systemctl edit)", errChanged)
 	}
-	return errForeign
+	return errChanged
 }
 
 func (w *writer) checkLink(f *File, info fs.FileInfo) error {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -160,6 +161,37 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	}
 	if left := state(t, outside); len(left) != 1 {
 		t.Errorf("written outside: %v", left)
+	}
+}
+
+// What it wrote and somebody changed is not said to be a stranger's.
+func TestChangedFilesAreRefused(t *testing.T) {
+	const drop = ", or use a drop-in (systemctl edit)"
+	for name, advice := range map[string]string{"usr/lib/systemd/system/hostd.service": drop, "usr/share/fish/vendor_completions.d/hostctl.fish": ""} {
+		o, dir := options(t), t.TempDir()
+		install(t, dir, o)
+		full := filepath.Join(dir, name)
+		if err := os.WriteFile(full, []byte("mine\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Install(dir, hostctl(), o)
+		if want := "install: " + full + ": it was changed since install-files wrote it: move it away" + advice; err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+// The daemon is only told of a rotation when it runs: systemctl fails otherwise.
+func TestRotationWithoutDaemon(t *testing.T) {
+	_, script, _ := strings.Cut(find(t, tree(t, hostctl(), Options{}), "logrotate.d/hostctl"), "postrotate\n")
+	script, _, _ = strings.Cut(script, "endscript")
+	script = strings.ReplaceAll(script, "/run/systemd/system", "/")
+	for state, want := range map[string]string{"true": "reload hostd.service\n", "false": ""} {
+		systemctl := "systemctl() { if [ \"$1\" = -q ]; then " + state + "; else echo \"$@\"; fi; }\n"
+		out, err := exec.CommandContext(t.Context(), "sh", "-e", "-c", systemctl+script).CombinedOutput()
+		if err != nil || string(out) != want {
+			t.Errorf("is-active is %s: %q, %v; want %q", state, out, err, want)
+		}
 	}
 }
 

@@ -153,6 +153,9 @@ func (r Rule) lack() string {
 	return ""
 }
 
+// Check refuses a rule that a policy could not be made of.
+func (r Rule) Check() error { return r.check(1) }
+
 // check refuses a rule that means nothing, or too much to look at for each call.
 func (r Rule) check(depth int) error {
 	switch {

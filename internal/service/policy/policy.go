@@ -83,7 +83,7 @@ func Load(c Config) (*Policy, error) {
 func checkCode(functions map[string]Rule) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(functions)) {
-		if err := functions[name].check(1); err != nil {
+		if err := functions[name].Check(); err != nil {
 			errs = append(errs, fmt.Errorf("rule that code declares for %s: %w", printable(name), err))
 		}
 	}
