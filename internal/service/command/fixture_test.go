@@ -288,10 +288,22 @@ func newService(name, daemon, doc string) *api.Service {
 
 // specOf is s as its command, whose functions run in this process.
 func specOf(s *api.Service) Spec {
-	return Spec{Service: s, Dial: dialHere, Extra: []*cobra.Command{{
+	daemon := &cobra.Command{
 		Use: "daemon", Short: "Serve the functions", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return shell.Failf(78, "the daemon is not here") },
-	}}}
+	}
+	flags := daemon.Flags()
+	flags.String("name", "", "the daemon's `name`")
+	flags.Int("number", 0, "its `number`")
+	flags.String("dir", "", "its `directory`")
+	flags.String("file", "", "its `file`")
+	daemon.MarkFlagsMutuallyExclusive("name", "number")
+	rules := &cobra.Command{Use: "rules", Short: "Do something with rules", Args: cobra.NoArgs, Hidden: true}
+	rules.AddCommand(&cobra.Command{
+		Use: "copy FROM TO [MODE]", Short: "Copy rules", Args: cobra.RangeArgs(2, 3),
+		RunE: func(*cobra.Command, []string) error { return nil },
+	})
+	return Spec{Service: s, Dial: dialHere, Extra: []*cobra.Command{daemon, rules}}
 }
 
 // dialHere connects to a worker in this process; a socket "gone" to nobody.

@@ -75,7 +75,7 @@ func (p *page) usage(cmd *cobra.Command, l *leaf) {
 	case l != nil:
 		p.term("  "+cmd.CommandPath(), l.synopsis())
 	case !group:
-		fmt.Fprintf(p, "  %s\n", strings.Replace(cmd.UseLine(), "[flags]", "[OPTIONS]", 1))
+		p.term("  "+cmd.CommandPath(), append([]string{"[OPTIONS]"}, strings.Fields(operands(cmd))...))
 	}
 	if group {
 		fmt.Fprintf(p, "  %s [OPTIONS] COMMAND\n", cmd.CommandPath())
@@ -100,10 +100,7 @@ func (p *page) term(head string, words []string) {
 
 // synopsis is what follows the words of the command.
 func (l *leaf) synopsis() []string {
-	var out []string
-	if len(l.flags) > 0 || shell.Copies(l.f.Reply) {
-		out = append(out, "[OPTIONS]")
-	}
+	out := []string{"[OPTIONS]"}
 	for _, f := range l.flags {
 		if shell.Required(f) {
 			out = append(out, strings.TrimSpace("--"+shell.FlagName(f)+" "+shell.ValueWord(f)))
@@ -137,7 +134,7 @@ type definition struct{ term, text string }
 func (p *page) function(l *leaf) {
 	var words []definition
 	for _, f := range l.words {
-		words = append(words, definition{wordOf(f), explain(f)})
+		words = append(append(words, definition{wordOf(f), shell.Explain(f)}), partTerms(f)...)
 	}
 	p.section("Arguments", words)
 	p.section("Reply", replyTerms(l.f.Reply))
@@ -145,13 +142,12 @@ func (p *page) function(l *leaf) {
 	p.WriteString(shell.Wrap(whoMay(l), indent, p.width))
 }
 
-// explain is the doc of a field, and what its values must be.
-func explain(f *schema.Field) string {
-	text := strings.TrimSpace(f.Doc)
-	if ranges := shell.Ranges(f); len(ranges) > 0 {
-		text = strings.TrimSpace(strings.TrimSuffix(text, ".") + " (" + strings.Join(ranges, "; ") + ")")
+// partTerms are what the JSON of f has in it, to stand below f.
+func partTerms(f *schema.Field) (out []definition) {
+	for _, part := range shell.Parts(f.Type) {
+		out = append(out, definition{strings.Repeat(" ", indent) + part.Path + " " + part.Word, part.Text})
 	}
-	return text
+	return out
 }
 
 // replyTerms are the fields of a reply.
@@ -236,6 +232,9 @@ func (p *page) options(r *run, cmd *cobra.Command) {
 			all = append(all, optionTerm(f))
 		default:
 			own = append(own, optionTerm(f))
+			if v, ok := f.Value.(*value); ok {
+				own = append(own, partTerms(v.field)...)
+			}
 		}
 	})
 	if r.asks(cmd) {
@@ -262,15 +261,9 @@ func optionTerm(f *pflag.Flag) definition {
 		term = "-" + f.Shorthand + ", " + term
 	}
 	if v, ok := f.Value.(*value); ok {
-		return definition{strings.TrimSpace(term + " " + v.Type()), explain(v.field)}
+		return definition{strings.TrimSpace(term + " " + v.Type()), shell.Explain(v.field)}
 	}
 	word, text := pflag.UnquoteUsage(f)
-	switch f.Name {
-	case "help":
-		text = "show this help"
-	case "version":
-		text = "print the version"
-	}
 	return definition{strings.TrimSpace(term + " " + optionWord(f, word)), text}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/service/schema"
 )
 
 // ManPages are the manual pages of the command and of the daemon, in roff, by
@@ -94,10 +95,12 @@ func synopsisLine(cmd *cobra.Command, l *leaf) string {
 // fields explains arguments, flags and what of a reply has a doc.
 func (p *roff) fields(l *leaf) {
 	for _, f := range l.words {
-		p.item(italic(shell.Placeholder(f.Name)), sentence(explain(f)))
+		p.item(italic(shell.Placeholder(f.Name)), sentence(shell.Explain(f)))
+		p.parts(f)
 	}
 	for _, f := range l.flags {
-		p.item(strings.TrimSpace(bold("--"+shell.FlagName(f))+" "+italic(shell.ValueWord(f))), sentence(explain(f)))
+		p.item(strings.TrimSpace(bold("--"+shell.FlagName(f))+" "+italic(shell.ValueWord(f))), sentence(shell.Explain(f)))
+		p.parts(f)
 	}
 	if shell.Copies(l.f.Reply) {
 		p.item(bold("--output")+" "+italic("FILE"), "Write what the function hands out to this file.")
@@ -111,6 +114,19 @@ func (p *roff) fields(l *leaf) {
 			p.item(bold(d.term), sentence(d.text))
 		}
 	}
+}
+
+// parts explains what the JSON of f has in it, indented below f.
+func (p *roff) parts(f *schema.Field) {
+	parts := shell.Parts(f.Type)
+	if len(parts) == 0 {
+		return
+	}
+	p.WriteString(".RS\n")
+	for _, part := range parts {
+		p.item(bold(part.Path)+" "+italic(part.Word), sentence(part.Text))
+	}
+	p.WriteString(".RE\n")
 }
 
 // others are the verbs that are no functions.

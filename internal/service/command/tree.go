@@ -2,6 +2,8 @@ package command
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,7 +32,6 @@ func (r *run) root() *cobra.Command {
 	root.SetUsageFunc(func(cmd *cobra.Command) error { r.help(cmd, nil); return nil })
 	root.AddGroup(&cobra.Group{ID: functionGroup}, &cobra.Group{ID: otherGroup})
 	root.SetHelpCommandGroupID(otherGroup)
-	root.SetCompletionCommandGroupID(otherGroup)
 	r.globalFlags(root.PersistentFlags())
 	for _, f := range s.Functions {
 		r.add(root, f)
@@ -45,12 +46,16 @@ func (r *run) root() *cobra.Command {
 		root.AddCommand(verb)
 	}
 	_ = root.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions) // it is there
+	for _, verb := range []*cobra.Command{helpVerb(), completionVerb(s.Name)} {
+		verb.GroupID = otherGroup
+		root.AddCommand(verb)
+	}
+	root.SetHelpCommand(child(root, "help"))
 	root.InitDefaultHelpFlag()
-	root.InitDefaultVersionFlag()
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	rename(root, "help", "Explain a command")
-	rename(root, "completion", "Print what makes a shell complete this command")
+	if root.InitDefaultVersionFlag(); root.Version != "" {
+		root.Flags().Lookup("version").Usage = "print the version"
+	}
+	settle(root)
 	return root
 }
 
@@ -73,19 +78,34 @@ func (r *run) node(name string) *cobra.Command {
 func (r *run) add(root *cobra.Command, f *api.Function) {
 	path, _ := words(r.Service, f.Link.Name) // Check has seen to it
 	cmd := root
-	for _, word := range path {
+	for i, word := range path {
 		next := child(cmd, word)
 		if next == nil {
 			next = r.node(word)
 			if cmd == root {
 				next.GroupID = functionGroup
 			}
-			next.Short = "Commands of " + word
+			next.Long = fmt.Sprintf("These commands begin with %q.", strings.Join(path[:i+1], " "))
 			cmd.AddCommand(next)
+		}
+		if i+1 < len(path) && r.leaves[next] == nil {
+			next.Short = joined(next.Short, path[i+1])
 		}
 		cmd = next
 	}
 	r.leaf(cmd, f)
+}
+
+// joined is the list with word, once.
+func joined(list, word string) string {
+	words := strings.Split(list, ", ")
+	switch {
+	case list == "":
+		return word
+	case slices.Contains(words, word):
+		return list
+	}
+	return list + ", " + word
 }
 
 // child is the verb of that name below cmd, or nil.
@@ -96,13 +116,6 @@ func child(cmd *cobra.Command, name string) *cobra.Command {
 		}
 	}
 	return nil
-}
-
-// rename says in other words what a verb of cobra's does.
-func rename(root *cobra.Command, verb, short string) {
-	if c := child(root, verb); c != nil {
-		c.Short = short
-	}
 }
 
 // missingVerb is what a word does that is no function by itself: without more

@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,9 @@ func flagError(cmd *cobra.Command, err error) error {
 func problemOf(err error) string {
 	if strings.Contains(err.Error(), "ParseBool") {
 		return "it takes true or false, or nothing for true"
+	}
+	if _, ok := errors.AsType[*strconv.NumError](err); ok {
+		return "it takes an integer"
 	}
 	return err.Error()
 }

@@ -3,6 +3,7 @@ package shell
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,26 +56,27 @@ func kindWord(t *schema.Type) string {
 
 // Ranges says of f, each in a phrase, what its values must be, how they are
 // given and what holds when they are not.
-func Ranges(f *schema.Field) (phrases []string) {
-	add := func(phrase string) {
-		if phrase != "" {
-			phrases = append(phrases, phrase)
-		}
+func Ranges(f *schema.Field) []string {
+	phrases := limits(f)
+	if phrase := how(f); phrase != "" {
+		phrases = append(phrases, phrase)
 	}
-	add(values(f))
-	add(number(f))
-	add(length(f))
-	if f.Limit.Pattern != "" {
-		add("matches " + f.Limit.Pattern)
-	}
-	add(how(f))
 	switch {
 	case f.Default != "":
-		add("default: " + f.Default)
+		return append(phrases, "default: "+f.Default)
 	case Required(f) && f.Position < 0:
-		add("required")
+		return append(phrases, "required")
 	}
 	return phrases
+}
+
+// limits are the phrases of what values must be.
+func limits(f *schema.Field) []string {
+	phrases := []string{values(f), number(f), length(f)}
+	if f.Limit.Pattern != "" {
+		phrases = append(phrases, "matches "+f.Limit.Pattern)
+	}
+	return slices.DeleteFunc(phrases, func(phrase string) bool { return phrase == "" })
 }
 
 // Required reports whether a command line must have f.
