@@ -156,6 +156,20 @@ func TestPolicyThatOthersCanWriteRefusesTheStart(t *testing.T) {
 	}
 }
 
+func TestInstallFilesRefusesItsFlags(t *testing.T) {
+	for _, test := range []struct {
+		flag, value string
+		status      int
+		want        string
+	}{
+		{"--systemd", "abc", 2, `--systemd "abc": must be a version number, as 252`},
+		{"--arch", "foo", 1, `the architecture "foo" is none that Go has on Linux: 386, amd64`},
+		{"--maintainer", "a", 1, "give --program or --binary FILE"},
+	} {
+		want(t, as(t, "bob", "install-files", "--package", test.flag, test.value, "/nowhere"), test.status, "", test.want)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	writePolicy(t, "10-site.yaml", "rules:\n  - function: value.set\n    deny: {user: carol}\n")
 	startDaemon(t)
