@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -53,6 +52,11 @@ const exitConfig = 78
 
 // runDaemon serves until it is asked to end.
 func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer) error {
+	if o.socket != "" {
+		if err := p.checkSocket(o.socket); err != nil {
+			return err
+		}
+	}
 	if os.Geteuid() != 0 && !o.dev {
 		return shell.Failf(shell.Denied, "%s must run as root, since that is what it is for: start it by systemd (systemctl start %s), or try it out as yourself with --dev", p.Daemon, p.Daemon)
 	}
@@ -139,10 +143,5 @@ func (p *program) listener(o daemonFlags, refused func(listen.Notice)) (*listen.
 		}
 		c.Path = path
 	}
-	path, err := filepath.Abs(c.Path)
-	if err != nil {
-		return nil, err
-	}
-	c.Path = path
 	return listen.Own(c)
 }

@@ -2,12 +2,9 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/command"
-	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // Main is the program: the daemon, when it is called by the daemon's name or with
@@ -57,49 +53,6 @@ func (p *program) spec() command.Spec {
 		Service: p.Service, Dial: p.dial, Grants: p.grants,
 		Extra: []*cobra.Command{p.daemonVerb(), p.policyVerb(), p.installVerb()},
 	}
-}
-
-// dial connects the command to the daemon, which must be root's, or with --dev
-// the user's own.
-func (p *program) dial(ctx context.Context, o command.DialOptions) (any, func(), error) {
-	path, d := o.Socket, outwork.Dialer{}
-	if o.Dev {
-		d.UID = os.Getuid()
-	}
-	if path == "" {
-		var err error
-		if path, err = p.socketPath(o.Dev); err != nil {
-			return nil, nil, err
-		}
-	}
-	conn, err := d.Dial(ctx, path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, nil, shell.Failf(shell.Unavailable, "no daemon listens on %s: start it with %s", path, p.startCommand(o.Dev))
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return conn, func() { conn.Close() }, nil
-}
-
-// startCommand is what starts the daemon.
-func (p *program) startCommand(dev bool) string {
-	if dev {
-		return fmt.Sprintf("%q", p.Name+" daemon --dev")
-	}
-	return fmt.Sprintf("%q, or as root with %q", "systemctl start "+p.Daemon, p.Name+" daemon")
-}
-
-// socketPath is where the daemon is, or the one of --dev.
-func (p *program) socketPath(dev bool) (string, error) {
-	if !dev {
-		return p.Socket.Path, nil
-	}
-	dir := os.Getenv("XDG_RUNTIME_DIR")
-	if !filepath.IsAbs(dir) {
-		return "", shell.Usagef("--dev needs a directory of your own in XDG_RUNTIME_DIR, which is %q: log in by a session that sets it, or name a socket with --socket", dir)
-	}
-	return filepath.Join(dir, p.Name+".sock"), nil
 }
 
 // grants lets f call back what it is said to ask for and this program has.

@@ -109,6 +109,7 @@ func (p *program) policyExplain(o *policyFlags) *cobra.Command {
 	c.Flags().StringVar(&who.user, "user", "", "the user's `name`")
 	c.Flags().StringSliceVar(&who.gids, "gid", nil, "`numbers` of groups that the user is in besides those of the group file")
 	c.MarkFlagsMutuallyExclusive("uid", "user")
+	_ = c.RegisterFlagCompletionFunc("user", completeUser) // it is there
 	return c
 }
 
