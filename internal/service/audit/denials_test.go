@@ -138,6 +138,42 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// Flush writes what a kill would lose, once.
+func TestFlush(t *testing.T) {
+	one(t, func(l *Log, m *memory) {
+		for range userBurst + 3 {
+			l.Denied(denial("x", 1))
+		}
+		for i := range userBurst + maxUserCounts + 5 {
+			l.Denied(denial(fmt.Sprint(i), 2))
+		}
+		r := call("y", 3)
+		if err := l.Before(r); err != nil {
+			t.Fatal(err)
+		}
+		l.lock(func() { m.broken = errFull })
+		if err := l.After(r); err == nil {
+			t.Error("it was written")
+		}
+		l.Flush()
+		l.lock(func() { m.broken = nil })
+		l.Flush()
+		l.Flush()
+		got := m.parse(t)
+		if n := total(got); n != 2*userBurst+3+maxUserCounts+5 {
+			t.Errorf("%d denials are told of", n)
+		}
+		if s := story(got); strings.Count(s, "done y") != 1 {
+			t.Errorf("got %s", s)
+		}
+		l.Close()
+		l.Flush()
+		if more := m.parse(t); len(more) != len(got) {
+			t.Errorf("%d lines, and then %d", len(got), len(more))
+		}
+	})
+}
+
 // A denial that the rate allows by now is not written before those that wait.
 func TestCountsComeFirst(t *testing.T) {
 	one(t, func(l *Log, m *memory) {

@@ -94,6 +94,26 @@ func (p *post) unsaid() error {
 		p.name(), p.missed.count, p.missed.first.UTC().Format(time.RFC3339))
 }
 
+// Flush writes now what waits: counted denials, and done records that are owed.
+// What a sink does not take waits on. It is for a daemon that begins to stop, so
+// that being killed before Close loses none.
+func (l *Log) Flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.settleLocked()
+		l.flushLocked()
+	}
+}
+
+// settleLocked writes what is owed, and reports whether some still is.
+func (l *Log) settleLocked() (waiting bool) {
+	for _, p := range l.posts {
+		waiting = p.settle(l.open) != nil || waiting
+	}
+	return waiting
+}
+
 // armLocked sets the timer that ends a window, if it is not set.
 func (l *Log) armLocked() {
 	if l.timer == nil && !l.closed {
@@ -111,10 +131,7 @@ func (l *Log) tick() {
 	if l.closed {
 		return
 	}
-	waiting := false
-	for _, p := range l.posts {
-		waiting = p.settle(l.open) != nil || waiting
-	}
+	waiting := l.settleLocked()
 	l.flushLocked()
 	l.denials.forget(time.Now())
 	for _, p := range l.posts {

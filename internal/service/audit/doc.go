@@ -37,7 +37,7 @@
 //     that another process left is kept inside a record of its own.
 //   - Denials stop nobody. They are written singly within a rate, beyond that they
 //     are counted, by uid, function and rule, and written with their count when a
-//     window ends, before the next record of the same uid, and at Close. Their
+//     window ends, before the next record of the same uid, and at Flush and Close. Their
 //     memory is bounded; what exceeds it, or what a sink does not take, is one
 //     count, "others". On a disk with less room than is kept for mutations they
 //     are only counted. A failure to write one is nobody's error.
