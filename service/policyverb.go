@@ -90,7 +90,7 @@ func counted(n int, what string) string {
 func (p *program) policyExplain(o *policyFlags) *cobra.Command {
 	var who subjectFlags
 	c := &cobra.Command{
-		Use:   "explain [FUNCTION]...",
+		Use:   "explain [FUNCTION...]",
 		Short: "Say whether a user may call a function, and by which rule",
 		Long: "Says whether a user may call a function, and by which line of which file, or which declaration of the program. Without a function it tells of all. " +
 			"It reads the files as they are now; a running daemon goes by those that it read when it started, or last got SIGHUP.",

@@ -254,9 +254,19 @@ func marshalled(v reflect.Value) string {
 	}
 	ptr := reflect.New(v.Type())
 	ptr.Elem().Set(v)
-	text, err := ptr.Interface().(encoding.TextMarshaler).MarshalText()
+	return ownText(ptr.Interface().(encoding.TextMarshaler))
+}
+
+// ownText is the text of m. What a panic says is for nobody who reads values.
+func ownText(m encoding.TextMarshaler) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = "[no text: its MarshalText panics]"
+		}
+	}()
+	b, err := m.MarshalText()
 	if err != nil {
 		return "[" + err.Error() + "]"
 	}
-	return string(text)
+	return string(b)
 }

@@ -43,6 +43,24 @@ func TestAppendJSONNamesFiles(t *testing.T) {
 	}
 }
 
+// panics has a text form that is wrong.
+type panics struct{}
+
+func (panics) MarshalText() ([]byte, error) { panic("the secret of the stack") }
+
+func (*panics) UnmarshalText([]byte) error { return nil }
+
+func TestPanicOfText(t *testing.T) {
+	type args struct {
+		Bad panics `cbor:"bad"`
+	}
+	for _, mode := range []Mode{ForRecords, InFull} {
+		if got := string(mustOf[args](t).AppendJSON(nil, &args{}, mode)); got != `{"bad":"[no text: its MarshalText panics]"}` {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
 // A record is short whatever is in it, says what was cut, and is JSON.
 func TestRecordsAreShort(t *testing.T) {
 	type big struct {
