@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,23 +59,41 @@ that are shared with it without a copy. Nothing is left when it ends.`,
 	root.AddCommand(asking.Verbs()...)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
-	giveExamples(root)
+	settle(root)
 	return root
 }
 
-// giveExamples is for the verbs that cobra makes by itself.
-func giveExamples(root *cobra.Command) {
+// settle is for the verbs that cobra makes by itself: they have examples, and are as
+// strict as the others.
+func settle(root *cobra.Command) {
 	for _, verb := range root.Commands() {
 		switch verb.Name() {
 		case "help":
 			verb.Example = "  outwork help run"
+			verb.Run, verb.RunE = nil, explain
 		case "completion":
 			verb.Example = "  source <(outwork completion bash)"
+			verb.Args, verb.RunE = knownVerb, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			for _, shell := range verb.Commands() {
 				shell.Example = "  outwork completion " + shell.Name()
+				shell.Args = noArguments
 			}
 		}
 	}
+}
+
+// explain shows the help of the verb that words name.
+func explain(cmd *cobra.Command, words []string) error {
+	about := cmd.Root()
+	for _, word := range words {
+		verbs := about.Commands()
+		at := slices.IndexFunc(verbs, func(verb *cobra.Command) bool { return verb.Name() == word })
+		if at < 0 {
+			return knownVerb(about, []string{word})
+		}
+		about = verbs[at]
+	}
+	return about.Help()
 }
 
 // fail reports err and returns the exit status that it asks for.

@@ -331,3 +331,22 @@ func FuzzReadLock(f *testing.F) {
 		}
 	})
 }
+
+// What a command line may leave out is not said to be required, though a call has it.
+func TestNestedDefaultsAreNotRequired(t *testing.T) {
+	type args struct {
+		Keep struct {
+			Copies int `cbor:"copies" default:"1"`
+		} `cbor:"keep"`
+	}
+	s := &api.Service{Name: "vault", Functions: []*api.Function{function[args, struct{}](t, "add", "", policy.Rule{}, false)}}
+	var b strings.Builder
+	if err := Of(s, nil).WriteText(&b, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"keep: object, may be left out\n", "copies: integer, default 1\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}

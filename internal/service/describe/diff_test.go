@@ -132,6 +132,9 @@ func TestDiff(t *testing.T) {
 		{version[withDefault, none](t), version[text, none](t), `! f: argument "A": it has no default any more, before x`},
 		{version[withDefault, none](t), version[otherDefault, none](t), `f: argument "A": the default was changed: y, before x`},
 		{version[text, none](t), version[withDefault, none](t), `f: argument "A": it has a default now: x`},
+		{version[nestedOf[withDefault], none](t), version[nestedOf[text], none](t), `! f: argument "L[].A": it has no default any more, before x`},
+		{version[argOf[withDefault], none](t), version[argOf[struct{}], none](t), `! f: argument "A.A": the field was removed`},
+		{version[argOf[struct{}], none](t), version[argOf[withDefault], none](t), `! f: argument "A.A": the field is new, and required`},
 		{version[nestedOf[text], none](t), version[nestedOf[max63], none](t), `! f: argument "L[].A": the range was narrowed: at most 63 characters, before any number`},
 		{version[nestedOf[text], none](t), version[nestedOf[none], none](t), `! f: argument "L[].A": the field was removed`},
 		{

@@ -96,6 +96,8 @@ func needWords(f *schema.Field) string {
 		return "default " + f.Default
 	case f.Optional:
 		return "optional"
+	case f.CanLack(): // a struct of fields with defaults
+		return "may be left out"
 	}
 	return "required"
 }
