@@ -17,13 +17,13 @@ import (
 // hint, for records: a process number can be another process by now.
 type Peer struct {
 	UID, GID uint32
-	Groups   []uint32 // GID and the supplementary groups, sorted, without duplicates
+	Groups   []uint32 // GID and the supplementary groups, sorted, without duplicates and those that have no number here
 	Label    string   // its security label, "" without a security module
 
 	PID   int
 	Start uint64   // when the process started, in clock ticks since boot; 0: not known
 	Exe   string   // its executable; "" when it cannot be read
-	PIDFD *os.File // refers to the process for sure; nil before Linux 6.5
+	PIDFD *os.File // refers to the process for sure; nil before Linux 6.5, and up to 6.15 when it is gone
 }
 
 // Limits of what is read about a peer.

@@ -17,12 +17,12 @@ const statBytes = 1 << 10
 
 // Of is who connected to the unix socket fd: whoever called connect on it, as
 // they were then. It fails when the kernel does not tell UID, GID and Groups, or
-// a Label that there is; without the rest it does not. The caller closes the
-// Peer.
+// a Label that there is, and for a user that this user namespace has no number
+// for; without the rest it does not. The caller closes the Peer.
 func Of(fd int) (*Peer, error) {
-	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	cred, err := credentials(fd)
 	if err != nil {
-		return nil, fmt.Errorf("who is connected: %w", os.NewSyscallError("SO_PEERCRED", err))
+		return nil, fmt.Errorf("who is connected: %w", err)
 	}
 	p := &Peer{UID: cred.Uid, GID: cred.Gid, PID: int(cred.Pid)}
 	if p.Groups, err = groups(fd, cred.Gid); err != nil {
@@ -31,19 +31,31 @@ func Of(fd int) (*Peer, error) {
 	if p.Label, err = label(fd); err != nil {
 		return nil, fmt.Errorf("the security label of %s: %w", p, err)
 	}
-	p.PIDFD = pidfd(fd)
-	p.hints()
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PEERPIDFD)
+	p.hints(n, err)
 	return p, nil
 }
 
 // UID is the user at the other end of the unix socket fd: as whom the client
-// called connect, or, on a client's socket, as whom the server called listen.
+// called connect, or, on a client's socket, as whom the server called listen. It
+// fails for a user that this user namespace has no number for.
 func UID(fd int) (uint32, error) {
-	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	cred, err := credentials(fd)
 	if err != nil {
-		return 0, os.NewSyscallError("SO_PEERCRED", err)
+		return 0, err
 	}
 	return cred.Uid, nil
+}
+
+func credentials(fd int) (*unix.Ucred, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return nil, os.NewSyscallError("SO_PEERCRED", err)
+	}
+	if cred.Uid == overflow().uid {
+		return nil, errUnmapped
+	}
+	return cred, nil
 }
 
 func groups(fd int, gid uint32) ([]uint32, error) {
@@ -52,6 +64,8 @@ func groups(fd int, gid uint32) ([]uint32, error) {
 		return nil, os.NewSyscallError("SO_PEERGROUPS", err)
 	}
 	all = append(all, gid)
+	nobodys := overflow().gid
+	all = slices.DeleteFunc(all, func(g uint32) bool { return g == nobodys })
 	slices.Sort(all)
 	return slices.Clip(slices.Compact(all)), nil
 }
@@ -89,19 +103,16 @@ func sockopt[T byte | uint32](fd, option, few, most int) ([]T, error) {
 	}
 }
 
-func pidfd(fd int) *os.File {
-	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PEERPIDFD)
-	if err != nil || n < 0 {
-		return nil
+// hints fills in PIDFD and what is read of the process by its number, unless that
+// may be another's by now. pidfd and err are the answer to SO_PEERPIDFD: a kernel
+// before Linux 6.5 does not know it, and the number must do; any other error is of
+// a process that is gone (up to Linux 6.15), or not known to be there.
+func (p *Peer) hints(pidfd int, err error) {
+	if err == nil && pidfd >= 0 {
+		p.PIDFD = os.NewFile(uintptr(pidfd), "pidfd")
 	}
-	return os.NewFile(uintptr(n), "pidfd")
-}
-
-// hints fills in what is read of the process by its number, unless it is known
-// to be gone: then the number may be another's.
-func (p *Peer) hints() {
-	if p.PID <= 0 {
-		return // it lives where this process does not see it
+	if p.PID <= 0 || p.PIDFD == nil && !errors.Is(err, unix.ENOPROTOOPT) {
+		return // it is gone, or lives where this process does not see it
 	}
 	dir := "/proc/" + strconv.Itoa(p.PID)
 	start, exe := startOf(dir+"/stat"), exeOf(dir+"/exe")

@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		client(path)
 		return
 	}
+	if os.Getenv(unmappedRole) != "" {
+		tellWhoIsThere()
+		return
+	}
 	realm.Main(m, realm.Options{})
 }
 
@@ -161,6 +165,27 @@ func TestOfTheDead(t *testing.T) {
 	if p.PIDFD != nil {
 		if err := unix.PidfdSendSignal(int(p.PIDFD.Fd()), 0, nil, 0); err != unix.ESRCH {
 			t.Errorf("signal to the dead: %v", err)
+		}
+	}
+}
+
+// The number is believed only where the kernel has nothing better, not where it
+// says that the process is gone: another may have the number.
+func TestHintsWithoutPIDFD(t *testing.T) {
+	for _, test := range []struct {
+		errno error
+		known bool
+	}{
+		{unix.ENOPROTOOPT, true},
+		{unix.ESRCH, false},
+		{unix.EINVAL, false},
+		{unix.ENODATA, false},
+		{unix.EMFILE, false},
+	} {
+		p := &Peer{PID: os.Getpid()}
+		p.hints(-1, test.errno)
+		if p.PIDFD != nil || (p.Start != 0) != test.known || (p.Exe != "") != test.known || p.Alive() != test.known {
+			t.Errorf("%v: %+v", test.errno, p)
 		}
 	}
 }
