@@ -233,6 +233,16 @@ var addNote = outwork.Func("note.add", func(_ context.Context, a note) (noteRepl
 	return noteReply{a.Keep, a.Tags, a.Extra}, nil
 })
 
+// prompt is granted, and looks at no context: as one that reads what is typed.
+var prompt = outwork.Func("prompt", func(context.Context, none) (none, error) {
+	fmt.Fprintln(os.Stderr, "waiting")
+	select {}
+})
+
+var ask = outwork.Func("ask", func(ctx context.Context, _ none) (none, error) {
+	return prompt.Call(ctx, outwork.Back(ctx), none{})
+})
+
 type helloArgs struct {
 	Name string `cbor:"name" doc:"whom to greet" arg:"0"`
 }
@@ -259,6 +269,7 @@ func hostctl() *api.Service {
 	s := newService("hostctl", "hostd", "Change what needs root on this host.")
 	s.Functions = []*api.Function{
 		export(fail, "Fail.", anyone, false),
+		export(ask, "Ask the caller back.", anyone, false),
 		export(readFile, "Read a file that only root can read.", group, false),
 		export(hashFile, "Hash a file.", anyone, false),
 		export(hostnames, "Print the host name.", anyone, false),
@@ -303,7 +314,8 @@ func specOf(s *api.Service) Spec {
 		Use: "copy FROM TO [MODE]", Short: "Copy rules", Args: cobra.RangeArgs(2, 3),
 		RunE: func(*cobra.Command, []string) error { return nil },
 	})
-	return Spec{Service: s, Dial: dialHere, Extra: []*cobra.Command{daemon, rules}}
+	grant := func(ctx context.Context, _ *api.Function) context.Context { return outwork.WithGrants(ctx, prompt) }
+	return Spec{Service: s, Dial: dialHere, Grants: grant, Extra: []*cobra.Command{daemon, rules}}
 }
 
 // dialHere connects to a worker in this process; a socket "gone" to nobody.

@@ -24,6 +24,8 @@ func TestManPages(t *testing.T) {
 			"NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS", "FILES", "SEE ALSO",
 			".begins with a dot, has 'quotes', `ticks`, a \\backslash, ~tildes and ünïcode.",
 			"hostctl user add [OPTIONS] --password-file FILE NAME [GROUPS...]", "^[a-z0-9-]{1,63}$", "daemon Serve the functions.", "hostd(8)",
+			"--keep JSON How it is kept (@FILE reads a file, - standard input). for DURATION How long (as in 1m30s; at least 1h0m0s; default: 24h0m0s).",
+			"where.disk fast|slow On which disk (default: fast).",
 		},
 		"hostd.8": {"POLICY", "AUDIT", "SIGNALS", "FILES", "/etc/hostctl/policy.d", "hostctl policy explain --uid 1000 fail", "/var/log/hostctl/audit.jsonl"},
 	} {

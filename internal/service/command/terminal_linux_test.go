@@ -148,11 +148,15 @@ func TestInterrupt(t *testing.T) {
 		how, want string
 		signals   int
 	}{
+		{"", "hostctl: ask was interrupted\n", 1}, // the caller itself is deaf
 		{"wait", "told\nhostctl: fail was interrupted\n", 1},
 		{"deaf", "told, but deaf\nhostctl: fail was interrupted\n", 1},
 		{"deaf", "", 2},
 	} {
 		cmd := hostctlCommand(t, "fail", test.how)
+		if test.how == "" {
+			cmd = hostctlCommand(t, "ask")
+		}
 		stderr, err := cmd.StderrPipe()
 		if err != nil {
 			t.Fatal(err)
