@@ -141,6 +141,27 @@ func TestTerminalIsSafe(t *testing.T) {
 	}
 }
 
+// What interrupts a prompt of a function that is called back is told below it.
+func TestInterruptedPrompt(t *testing.T) {
+	user, program := terminal(t)
+	cmd := hostctlCommand(t, "ask")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(t, user, "waiting\r\n")
+	if _, err := io.WriteString(user, "\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](cmd.Wait()); !ok || exit.ExitCode() != 130 {
+		t.Errorf("it ended with %v", exit)
+	}
+	if seen := readUntil(t, user, "interrupted\r\n"); seen != "^C\r\nhostctl: ask was interrupted\r\n" {
+		t.Errorf("seen %q", seen)
+	}
+}
+
 // The first Ctrl-C is told to the function, which is not waited for without end;
 // the second waits for nobody.
 func TestInterrupt(t *testing.T) {

@@ -51,7 +51,7 @@ func (j *Job) call(ctx context.Context, dial Dial) error {
 	if err != nil {
 		return Undialed(err)
 	}
-	defer within(hangUp)
+	defer j.within(hangUp)
 	reply, err := j.ask(ctx, conn)
 	if err != nil {
 		return err
@@ -89,8 +89,9 @@ func (j *Job) ask(ctx context.Context, conn any) (reply any, err error) {
 	}
 }
 
-// within does what ends a connection, and returns after lag at the latest.
-func within(hangUp func()) {
+// within does what ends a connection, and returns after lag at the latest. A
+// function that still runs then may have left a prompt on the line.
+func (j *Job) within(hangUp func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -99,6 +100,9 @@ func within(hangUp func()) {
 	select {
 	case <-done:
 	case <-time.After(lag):
+		if Width(j.Shell.Err) > 0 {
+			_, _ = io.WriteString(j.Shell.Err, "\n")
+		}
 	}
 }
 
