@@ -60,8 +60,8 @@ type Daemon struct {
 //     be. What the daemon logs is in the test's output.
 //
 // A mistake in the description or in the policy ends the test. When it ends, the
-// calls that run are cancelled and waited for: a function that ignores its
-// context holds it up.
+// calls that run are cancelled and waited for, two seconds at most: a function must
+// heed its context.
 func Serve(t testing.TB, s service.Service, site Site) *Daemon {
 	t.Helper()
 	d := &Daemon{t: t, names: newNames()}

@@ -125,7 +125,11 @@ func (e *Export) check() (*api.Function, error) {
 	}
 	f := &api.Function{Link: hook.Function(e.Function), Doc: e.Doc, Rule: e.Allow.rule, Mutates: e.Mutates}
 	for _, ask := range e.Asks {
-		f.Asks = append(f.Asks, hook.Function(ask))
+		asked := hook.Function(ask)
+		if err := checkAsk(asked); err != nil {
+			return nil, err
+		}
+		f.Asks = append(f.Asks, asked)
 	}
 	name := f.Link.Name
 	if err := checkFunctionName(name); err != nil {
@@ -157,6 +161,18 @@ func checkFunctionName(name string) error {
 	}
 	if strings.HasPrefix(name, describe.Reserved) {
 		return fmt.Errorf("%s: names that begin with %s are the service's own", name, describe.Reserved)
+	}
+	return nil
+}
+
+// checkAsk refuses what a client could hand in by an answer, and not by an
+// argument.
+func checkAsk(f *link.Function) error {
+	for _, c := range slices.Concat(f.Args.Crossings(), f.Reply.Crossings()) {
+		switch c.Kind {
+		case codec.Container, codec.Reader, codec.Stream:
+			return fmt.Errorf("%s, which is asked of clients: %s is a %s, which a service neither takes nor hands out there; use an open file (*os.File) or bytes", f.Name, c.Name, c.Kind)
+		}
 	}
 	return nil
 }

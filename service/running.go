@@ -146,6 +146,7 @@ func (r *running) refused(n listen.Notice) {
 
 // end lets calls finish, and closes all.
 func (r *running) end(err error) error {
+	r.audit.Flush() // before anything that a client could draw out
 	err = errors.Join(err, r.listener.Close())
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()

@@ -75,7 +75,7 @@ func (in *Incoming) answer(reply any) {
 			l.conn.Reset(up.st, mux.Failed, "")
 		}
 		closeResult(in.fn.Reply.Crossings(), reply)
-		in.refuse(&Failure{Code: CodeResult, Message: fmt.Sprintf("the result of %q cannot be sent: %v", in.fn.Name, err)})
+		in.refuse(&Failure{Code: CodeResult, Message: fmt.Sprintf("the result of %q cannot be sent: %v", in.fn.Name, l.tellable(err))})
 		return
 	}
 	payload := buf.Bytes()

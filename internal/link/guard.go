@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/outwork-go/outwork/internal/codec"
@@ -12,9 +13,25 @@ import (
 // link's.
 func guard(err *error) {
 	if v := recover(); v != nil {
-		*err = fmt.Errorf("panic: %v", v)
+		*err = &panicked{v}
 	}
 }
+
+// panicked is what a panic was about. The manager is told; a service's client is
+// not, which may be anybody.
+type panicked struct{ value any }
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// tellable is err as the peer may be told of it.
+func (l *Link) tellable(err error) error {
+	if _, ok := errors.AsType[*panicked](err); ok && l.cfg.serves() {
+		return errPanicked
+	}
+	return err
+}
+
+var errPanicked = errors.New("a method of its own panics")
 
 // decodeAll decodes b, which must hold nothing else, into v. memory is what that
 // took beyond b.

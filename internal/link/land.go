@@ -44,7 +44,7 @@ type landing struct {
 
 // all takes up every part. wait tells that done will be called.
 func (ls *landings) all(parts []part) (wait bool, err error) {
-	defer func() { closeAll(ls.files); ls.files = nil }()
+	defer func() { ls.l.discard(ls.files); ls.files = nil }()
 	seen := map[int]bool{}
 	ls.waiting = 1
 	for i := range parts {
@@ -95,6 +95,9 @@ var wantKind = map[codec.Kind]uint8{
 func (ls *landings) one(c *codec.Crossing, p *part) error {
 	if wantKind[c.Kind] != p.Kind {
 		return frame.Violated("reply", "%s comes as a part of kind %d", c.Name, p.Kind)
+	}
+	if ls.l.cfg.serves() && p.Kind != partBytes && p.Kind != partFile {
+		return frame.Violated("reply", "%s is what a service takes from nobody", c.Name)
 	}
 	switch p.Kind {
 	case partContainer:
@@ -248,7 +251,7 @@ func (ls *landings) release(given bool) {
 		c.Close()
 	}
 	if !given {
-		closeAll(files)
+		ls.l.discard(files)
 	}
 }
 
@@ -262,6 +265,17 @@ func (ls *landings) abandon() {
 		ls.l.conn.Reset(st, mux.Unwanted, "")
 	}
 }
+
+// discard closes files of the peer's that nobody takes.
+func (l *Link) discard(files []*os.File) {
+	if len(files) > 0 {
+		l.conn.Discard(files)
+	}
+}
+
+// Discard closes a file of the peer's that nobody takes. It does not wait for that,
+// which may take as long as the peer likes: Close does.
+func (l *Link) Discard(f *os.File) { l.discard([]*os.File{f}) }
 
 func closeAll(files []*os.File) {
 	for _, f := range files {

@@ -194,7 +194,7 @@ func (h *handler) Closed(err error) {
 func (h *handler) Handle(ev mux.Event) error {
 	err := (*Link)(h).handle(ev)
 	if err != nil {
-		closeAll(ev.Files)
+		(*Link)(h).discard(ev.Files)
 	}
 	return err
 }

@@ -108,7 +108,7 @@ func (l *Link) noFunction(h *callHeader) *Failure {
 
 // discardParts forgets what came with a call that cannot be.
 func (l *Link) discardParts(parts []part, files []*os.File) {
-	closeAll(files)
+	l.discard(files)
 	for _, p := range parts {
 		if p.Kind > partStream {
 			continue
@@ -160,7 +160,7 @@ func (in *Incoming) decode(args []byte) error {
 	case err == nil || l.positional:
 		return err
 	}
-	return in.misfit("%v", err)
+	return in.misfit("%v", in.l.tellable(err))
 }
 
 // whose is the end of a sentence about what a service does not have: a client may

@@ -55,7 +55,7 @@ func (s *State) admitFiles(h frame.Header) error {
 	for _, st := range s.streams {
 		held += len(st.partFiles)
 	}
-	if held > MaxPendingFDs {
+	if held > s.maxFiles() {
 		return frame.Violated("fds", "%d file descriptors with messages that are not whole", held)
 	}
 	return nil

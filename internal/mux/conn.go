@@ -62,6 +62,7 @@ type Conn struct {
 	slots   []*Waiter // wait for a stream
 	emptied []*Waiter // wait until there is none
 	waits   uint64    // counts waits that a context may end; from 1
+	burying bool      // a goroutine closes what the State has shed
 	idler   bool      // the idle goroutine runs
 	idling  bool      // and is wanted
 	acts    uint64    // changes of the right, for the tick
@@ -100,6 +101,7 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c.ticker = stopped(c.tick)
 	c.stalls = stopped(c.stall)
 	c.cooler = stopped(c.cool)
+	c.rd.maxFiles = s.maxFiles()
 	if !s.limits.Guarded {
 		c.rd.buf = make([]byte, readBuffer)
 	}
@@ -236,6 +238,7 @@ func (c *Conn) fail(err error) {
 		w.wake()
 	}
 	c.s.abandon()
+	c.bury()
 	c.spawn(func() { c.h.Closed(err) })
 	if !c.writing {
 		c.endWriting()
@@ -249,8 +252,9 @@ func (c *Conn) closeIfQuiet() {
 		return
 	}
 	c.closed = true
-	c.rd.drop()
-	c.t.Close()
+	c.rd.drop(c.s)
+	c.bury()
+	c.closeTransport()
 	c.quiet.Broadcast()
 }
 

@@ -56,7 +56,7 @@ func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, err
 // drop gives back the credit of a frame that nobody wants.
 func (s *State) drop(st *Stream, h frame.Header, files []*os.File) {
 	s.Consume(st, cost(h))
-	closeFiles(files)
+	s.shed(files)
 }
 
 // tooLong is for a message above the limit. A guarded State hands its beginning
@@ -91,7 +91,7 @@ func (s *State) consumed(st *Stream, ev *Event) {
 
 // dropPart forgets a message of which not all came, and gives its share up.
 func (s *State) dropPart(st *Stream) {
-	closeFiles(st.partFiles)
+	s.shed(st.partFiles)
 	st.partial, st.partOpen, st.cut, st.part, st.partFiles, st.partCost = false, false, false, nil, nil, 0
 	s.endLong(st)
 }

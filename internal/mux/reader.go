@@ -8,13 +8,14 @@ import (
 
 // reader is what the holder of the right to read works on.
 type reader struct {
-	buf    []byte
-	r, w   int // what is read and not handled
-	files  []*os.File
-	batch  uint64    // counts reads
-	frames uint64    // whole ones, counted
-	crowd  bool      // the last read brought more than one frame: others have just been woken too
-	bufs   [2][]byte // read's own
+	buf      []byte
+	r, w     int // what is read and not handled
+	files    []*os.File
+	maxFiles int       // how many may wait there
+	batch    uint64    // counts reads
+	frames   uint64    // whole ones, counted
+	crowd    bool      // the last read brought more than one frame: others have just been woken too
+	bufs     [2][]byte // read's own
 
 	greeted bool // the preamble has come
 
@@ -75,7 +76,7 @@ func (r *reader) recv(t Transport, bufs [][]byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(r.files) > MaxPendingFDs {
+	if len(r.files) > r.maxFiles {
 		return 0, frame.Violated("fds", "%d file descriptors wait for their frame", len(r.files))
 	}
 	r.batch++
@@ -157,7 +158,11 @@ const expectAbove = 16 << 10 // bytes
 // handle handles the whole frames that have been read, until the right was taken
 // away. It is called and returns with the lock held.
 func (r *reader) handle(c *Conn, mine uint64) error {
+	defer c.bury()
 	for count := 0; c.holder == mine && c.err == nil && c.room(count); count++ {
+		if len(c.s.doomed) > r.maxFiles {
+			c.closeShed() // who sends more than can be closed waits
+		}
 		f, ok, err := r.next(c.s)
 		if err != nil || !ok {
 			if count > 0 {
@@ -167,7 +172,7 @@ func (r *reader) handle(c *Conn, mine uint64) error {
 		}
 		ev, ok, err := r.receive(c, f)
 		if err != nil {
-			closeFiles(ev.Files)
+			c.s.shed(ev.Files)
 			return err
 		}
 		if !ok {
@@ -177,7 +182,7 @@ func (r *reader) handle(c *Conn, mine uint64) error {
 		err = c.h.Handle(ev)
 		c.mu.Lock()
 		if err != nil {
-			closeFiles(ev.Files)
+			c.s.shed(ev.Files)
 			return err
 		}
 	}
@@ -278,7 +283,7 @@ func (r *reader) take(n int) ([]*os.File, error) {
 	return files, nil
 }
 
-func (r *reader) drop() {
-	closeFiles(r.files)
+func (r *reader) drop(s *State) {
+	s.shed(r.files)
 	r.files, r.body, r.buf, r.spare, r.pool = nil, nil, nil, nil, nil
 }

@@ -32,6 +32,7 @@ const (
 	MaxMessage    = 16<<20 + 64<<10 // bytes: the longest message, with its envelope
 	LongMessages  = 4               // messages above the window that may arrive at once
 	MaxPendingFDs = 64              // file descriptors waiting for their frame
+	GuardedFDs    = 32              // those of a guarded State's peer that no whole message has brought yet, or that nobody takes
 	MaxPongs      = 1024            // answers to PINGs that the peer has not taken yet
 	MaxReason     = frame.MaxReason
 	maxCredit     = 1<<31 - 1
@@ -81,9 +82,10 @@ type State struct {
 	next     uint64 // the next stream that this side opens
 	peerNext uint64 // and the peer
 	streams  map[uint32]*Stream
-	own      int // streams open now that this side opened
-	peers    int // and the peer, with those whose end waits in urgent
-	ownMax   int // set from the peer's HELLO
+	doomed   []*os.File // files of a guarded State's peer that its Conn is to close
+	own      int        // streams open now that this side opened
+	peers    int        // and the peer, with those whose end waits in urgent
+	ownMax   int        // set from the peer's HELLO
 	peerMax  int
 	window   int64 // what each new stream may send at first: the peer's announcement
 	grown    int64
@@ -218,7 +220,7 @@ func (s *State) opened(id uint32) bool { return uint64(id)%2 == s.next%2 }
 // are closed then.
 func (s *State) Receive(h frame.Header, payload []byte, owned bool, files []*os.File) (ev Event, ok bool, err error) {
 	if err := s.Admit(h); err != nil {
-		closeFiles(files)
+		s.shed(files)
 		return ev, false, err
 	}
 	if s.Record != nil {

@@ -76,7 +76,7 @@ func (c *call) release() {
 			continue
 		}
 		if f := crossings[i].Of(c.args).Interface().(*os.File); f != nil {
-			f.Close()
+			c.Link().Discard(f)
 		}
 	}
 }
@@ -113,9 +113,8 @@ func (d *Daemon) late(uid uint32, err error) error {
 
 // permit is nil for a call that the policy allows and whose argument is valid.
 func (c *call) permit(ctx context.Context) error {
-	p := c.s.peer
-	subject := policy.Subject{UID: p.UID, Groups: p.Groups, Peer: p}
-	step := c.d.policy.Load().Begin(subject, c.f.Link.Name)
+	pol := c.d.policy.Load()
+	step := pol.Begin(c.subject(), c.f.Link.Name)
 	decision, decided := step.Decided()
 	if decided && !decision.Allowed {
 		return c.deny(decision)
@@ -124,13 +123,21 @@ func (c *call) permit(ctx context.Context) error {
 		return &fault.Invalid{Function: c.f.Link.Name, Field: problem.Field, Problem: problem.Text}
 	}
 	if !decided {
-		decision = step.Ask(ctx, c.d.cfg.Asker, c.details())
+		var err error
+		if decision, err = c.ask(ctx, pol, step); err != nil {
+			return err
+		}
 	}
 	if !decision.Allowed {
 		return c.deny(decision)
 	}
 	c.decision = decision
 	return ctx.Err() // the client may have gone while polkit asked
+}
+
+func (c *call) subject() policy.Subject {
+	p := c.s.peer
+	return policy.Subject{UID: p.UID, Groups: p.Groups, Peer: p}
 }
 
 // details is what polkit shows to who authenticates.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,9 +40,9 @@ func (d *Daemon) Running() int {
 }
 
 // Stop takes no more connections and calls, waits for the calls that run until
-// ctx ends, cancels those that are left, and returns when no connection is. A
-// function that ignores its context holds it up; a client that does not take its
-// results does not. The error is ctx's when calls were cancelled.
+// ctx ends, cancels those that are left, and returns when no connection is, or
+// after buryTime: neither a function that ignores its context nor what a client
+// does holds it up for longer. The error matches ctx's when calls were cancelled.
 func (d *Daemon) Stop(ctx context.Context) error {
 	sessions := d.stop()
 	var err error
@@ -54,9 +55,30 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	for _, s := range sessions {
 		s.link.Fail(mux.ErrClosed)
 	}
-	d.gone.Wait()
+	if !d.buried() && err == nil {
+		err = errUnburied
+	}
 	d.ends.flush()
 	return err
+}
+
+// buryTime is how long the connections have to end once they were told to.
+const buryTime = 2 * time.Second
+
+// errUnburied is why a daemon ends with connections left: the process's end takes
+// them along.
+var errUnburied = errors.New("connections are left: a function ignores its context, or what a client has passed does not close")
+
+// buried waits until no connection is left. It is false when that takes too long.
+func (d *Daemon) buried() bool {
+	gone := make(chan struct{})
+	go func() { d.gone.Wait(); close(gone) }()
+	select {
+	case <-gone:
+		return true
+	case <-time.After(buryTime):
+		return false
+	}
 }
 
 // stop takes no more connections and calls, and returns the sessions that are
