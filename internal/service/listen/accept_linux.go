@@ -21,6 +21,7 @@ type Listener struct {
 	file   *os.File
 	remove func() error // takes the socket off its path
 	places *places
+	spare  *reserve
 
 	mu      sync.Mutex // of notices, which Close tells the last of
 	notices *notices
@@ -37,7 +38,17 @@ func newListener(fd int, path string, c *Config, remove func() error) (*Listener
 	}
 	l := &Listener{path: path, remove: remove, places: newPlaces(c, affordable(c.Connections)), notices: newNotices(c.Notice)}
 	l.file = os.NewFile(uintptr(fd), path)
+	l.spare = newReserve(reserveFor(c))
 	return l, nil
+}
+
+// reserveFor is how many descriptors are held in reserve: none where root has no
+// privilege.
+func reserveFor(c *Config) int {
+	if c.OwnUserOnly {
+		return 0
+	}
+	return reserveFiles
 }
 
 // Path is where the socket is.
@@ -46,10 +57,13 @@ func (l *Listener) Path() string { return l.path }
 // Connections is how many there may be at once.
 func (l *Listener) Connections() int { return l.places.total }
 
-// What file descriptors are for.
+// What file descriptors are for. A hostile client holds more than those of its
+// connection: 16 that it passed and that wait for their frames or calls, and those
+// of calls that wait for their turn. So many for each would leave few clients; when
+// they run out, the reserve lets root in.
 const (
 	filesPerConnection = 5  // socket, two eventfds, a duplicate at rest, a pidfd
-	filesElse          = 64 // the daemon's own
+	filesElse          = 64 // the daemon's own, the reserve's among them
 )
 
 // affordable is how many connections of those that are wanted the process may
@@ -70,6 +84,7 @@ func (l *Listener) Close() error {
 	l.once.Do(func() {
 		l.closing.Store(true)
 		l.closed = errors.Join(l.remove(), l.file.Close())
+		l.spare.close()
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.notices.flush(l.notices.now())
@@ -142,7 +157,7 @@ func (l *Listener) next(ctx context.Context) (fd int, err error) {
 		close(over)
 	})
 	waited := raw.Read(func(listening uintptr) bool {
-		fd, err = accept(int(listening))
+		fd, err = l.admit(int(listening))
 		return err != unix.EAGAIN
 	})
 	if !stop() {
@@ -155,6 +170,22 @@ func (l *Listener) next(ctx context.Context) (fd int, err error) {
 	return fd, os.NewSyscallError("accept4", err)
 }
 
+// admit accepts whoever comes next, by a descriptor of the reserve when there is
+// no other. Without a descriptor the kernel does not say whether anybody is there.
+func (l *Listener) admit(listening int) (int, error) {
+	fd, err := accept(listening)
+	if err == unix.EMFILE && !waits(listening) {
+		return -1, unix.EAGAIN
+	}
+	for err == unix.EMFILE && l.spare.drop() {
+		fd, err = accept(listening)
+	}
+	if err != nil {
+		l.spare.restore()
+	}
+	return fd, err
+}
+
 // accept takes no notice of clients that are gone already.
 func accept(listening int) (int, error) {
 	for {
@@ -165,6 +196,12 @@ func accept(listening int) (int, error) {
 	}
 }
 
+// waits reports whether anybody waits to be accepted, or that cannot be told.
+func waits(listening int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(listening), Events: unix.POLLIN}}, 0)
+	return err != nil || n > 0
+}
+
 // welcome is the connection on fd, or nil when it is refused.
 func (l *Listener) welcome(fd int) *Conn {
 	uid, err := ident.UID(fd)
@@ -172,9 +209,17 @@ func (l *Listener) welcome(fd int) *Conn {
 		l.refuse(fd, Unknown, everyone, err)
 		return nil
 	}
+	short := !l.spare.refill()
+	if short && uid != 0 {
+		l.refuse(fd, NoFiles, everyone, os.NewSyscallError("accept4", unix.EMFILE))
+		return nil
+	}
 	if reason := l.places.take(uid); reason != 0 {
 		l.refuse(fd, reason, uid, nil)
 		return nil
+	}
+	if short {
+		l.spare.release()
 	}
 	peer, err := ident.Of(fd)
 	if err != nil {
@@ -187,6 +232,7 @@ func (l *Listener) welcome(fd int) *Conn {
 
 func (l *Listener) refuse(fd int, reason Reason, uid uint32, err error) {
 	unix.Close(fd)
+	l.spare.restore()
 	l.notice(reason, uid, err)
 }
 

@@ -145,6 +145,7 @@ func TestPlaceIsGivenBack(t *testing.T) {
 // Without file descriptors, clients wait; nobody is lost, and nothing spins.
 func TestNoFiles(t *testing.T) {
 	c := config(filepath.Join(folder(t), "x.sock"))
+	c.OwnUserOnly = true // and so without a reserve
 	told := make(chan Notice, 1)
 	c.Notice = func(n Notice) { told <- n }
 	l := owned(t, c)
@@ -153,27 +154,35 @@ func TestNoFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	var old unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
-		t.Fatal(err)
-	}
-	full := unix.Rlimit{Cur: uint64(lowestFree(t)), Max: old.Max}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+	more := noFiles(t)
 	go func() {
 		n := <-told
 		if n.Reason != NoFiles || !errors.Is(n.Err, unix.EMFILE) || !n.Many {
 			t.Errorf("told %+v", n)
 		}
-		unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+		more()
 	}()
 	conn, err := l.Accept(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn.Release()
+}
+
+// noFiles lets this process open nothing, until more is called.
+func noFiles(t *testing.T) (more func()) {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	more = func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &old) }
+	t.Cleanup(more)
+	full := unix.Rlimit{Cur: uint64(lowestFree(t)), Max: old.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
+		t.Fatal(err)
+	}
+	return more
 }
 
 func lowestFree(t *testing.T) int {

@@ -74,7 +74,7 @@ const (
 	TooMany                         // all users have as many as there may be
 	NotTheUser                      // the daemon is for its own user alone
 	Unknown                         // the kernel does not tell who it is
-	NoFiles                         // there are no file descriptors: clients wait
+	NoFiles                         // there are no file descriptors: all but root are refused, or wait
 )
 
 func (r Reason) String() string {
@@ -88,7 +88,7 @@ func (r Reason) String() string {
 	case Unknown:
 		return "it is not known who connects"
 	case NoFiles:
-		return "too many open files: clients wait until there are fewer"
+		return "too many open files: nobody but root is let in until there are fewer"
 	}
 	return fmt.Sprintf("reason %d", uint8(r))
 }

@@ -102,7 +102,7 @@ func TestNoticesAreRare(t *testing.T) {
 	n.flush(*now)
 	want := []string{
 		"uid 7 many false: one user may not have more connections, 1 times, <nil>",
-		"uid 4294967295 many true: too many open files: clients wait until there are fewer, 1 times, none",
+		"uid 4294967295 many true: too many open files: nobody but root is let in until there are fewer, 1 times, none",
 		"uid 7 many false: one user may not have more connections, 5 times, <nil>",
 		"uid 7 many false: one user may not have more connections, 1 times, <nil>",
 	}

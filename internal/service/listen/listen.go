@@ -40,8 +40,16 @@
 // Of the connections at once, some are kept for root: what others hold can never
 // keep root out. Nobody else may have more than a share. Who comes when there is no
 // room is closed at once, before anything is read or looked up, and told to
-// [Config].Notice. When the process has no file descriptor left, clients wait in the
-// kernel's queue until there is one, or a connection ends.
+// [Config].Notice.
+//
+// When the process has no file descriptor left, which clients that pass many can
+// bring about, root gets in; others wait until descriptors are free. Eight are held
+// in reserve for that. By one of them whoever comes next is accepted: others are
+// closed at once, and have to come again; root is given the rest of the reserve for
+// its connection. The reserve is filled again when there are enough, and until then
+// nobody but root is let in. Once it is used up, root too waits in the kernel's
+// queue, until a connection ends or a descriptor is free. With OwnUserOnly there is
+// no reserve, and all wait in the queue.
 package listen
 
 import (
