@@ -121,6 +121,10 @@ func (p *plan) lifecycle(u *unit) {
 	u.set("RestartSec", seconds(restartDelay))
 	u.why("A stop lets the calls finish that run.")
 	u.set("TimeoutStopSec", seconds(stopTime))
+	u.why("More open files than all clients together can make it hold.")
+	u.set("LimitNOFILE", "524288")
+	u.why("Records are limited by the daemon: the journal is to drop none.")
+	u.set("LogRateLimitIntervalSec", "0")
 }
 
 // directories are those that systemd makes for the daemon.
