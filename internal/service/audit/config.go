@@ -13,7 +13,8 @@ type Config struct {
 	// File is the path of a file of JSON lines; "" is none. It and its directories
 	// are made when they are missing, with modes 0640 and 0750. A symbolic link,
 	// what is no regular file, a file of another user than this process's, and
-	// one that its group or others may write are refused.
+	// one that its group or others may write are refused, and so are directories
+	// from which others than root and this user could take it away.
 	File string
 
 	// Journal says whether the journal is a sink.

@@ -54,16 +54,12 @@ func (f *file) encode(b []byte, r *Record) []byte { return appendJSON(b, r) }
 
 // open opens the path in place of the file that f has.
 func (f *file) open() error {
-	dir := filepath.Dir(f.path)
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	d, err := openDir(filepath.Dir(f.path))
+	if err != nil {
 		return err
 	}
-	if err := guarded(dir); err != nil {
-		return err
-	}
-	// A FIFO must not block the open, nor a terminal become this process's.
-	const flags = os.O_RDWR | os.O_APPEND | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
-	opened, err := os.OpenFile(f.path, flags, fileMode)
+	opened, err := d.open(filepath.Base(f.path))
+	d.close()
 	if errors.Is(err, unix.ELOOP) {
 		return fmt.Errorf("%s is a symbolic link: name the file itself", f.path)
 	}
