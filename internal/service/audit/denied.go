@@ -103,6 +103,7 @@ func (l *Log) Flush() {
 	if !l.closed {
 		l.settleLocked()
 		l.flushLocked()
+		l.stderr.flush()
 	}
 }
 
@@ -133,6 +134,7 @@ func (l *Log) tick() {
 	}
 	waiting := l.settleLocked()
 	l.flushLocked()
+	l.stderr.flush()
 	l.denials.forget(time.Now())
 	for _, p := range l.posts {
 		waiting = waiting || p.missed.count > 0

@@ -3,11 +3,8 @@ package audit
 import (
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
-
-	"github.com/outwork-go/outwork/internal/service/logging/journal"
 )
 
 // MaxOpen is how many calls may be open at once: begun and not yet done.
@@ -21,21 +18,19 @@ var (
 // Log records calls and denials. Its methods may be called concurrently. They
 // block while a sink does: the file as long as its disk, the journal 2 s.
 type Log struct {
-	service string
-	stderr  io.Writer // may be nil
-
 	timers sync.WaitGroup // counts the timer while it is armed or runs
 
 	mu      sync.Mutex
 	posts   []*post     // those in it guarded by mu
 	open    int         // guarded by mu: calls between Before and After
 	denials denials     // guarded by mu
+	stderr  complaints  // guarded by mu
 	timer   *time.Timer // guarded by mu: nil when nothing waits for the time
 	closed  bool        // guarded by mu
 }
 
 func newLog(c Config, sinks []sink) *Log {
-	l := &Log{service: c.Service, stderr: c.Stderr, denials: newDenials()}
+	l := &Log{denials: newDenials(), stderr: newComplaints(c)}
 	for _, s := range sinks {
 		l.posts = append(l.posts, &post{sink: s})
 	}
@@ -178,6 +173,7 @@ func (l *Log) end() error {
 		l.timers.Done()
 	}
 	l.flushLocked()
+	l.stderr.flush()
 	var errs []error
 	for _, p := range l.posts {
 		errs = append(errs, p.settle(0), p.unsaid(), p.close())
@@ -185,14 +181,13 @@ func (l *Log) end() error {
 	return errors.Join(errs...)
 }
 
-// complain says something on standard error, which fails in silence.
+// complain says something on standard error, within a rate. What is only counted
+// is told of by the timer, if not before.
 func (l *Log) complain(format string, args ...any) {
-	if l.stderr == nil {
-		return
+	l.stderr.say(format, args...)
+	if l.stderr.unsaid > 0 {
+		l.armLocked()
 	}
-	line := append([]byte(l.service), ": audit: "...)
-	line = journal.AppendText(line, fmt.Sprintf(format, args...), MaxLine)
-	_, _ = l.stderr.Write(append(line, '\n'))
 }
 
 // encoded is a record as each sink takes it.
