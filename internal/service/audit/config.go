@@ -20,9 +20,9 @@ type Config struct {
 	// Journal says whether the journal is a sink.
 	Journal Journal
 
-	// Stderr takes complaints about the sinks, a line each; nil drops them. They come
-	// within a rate, and beyond that are counted. When there is no file and no journal, it is the sink, for a daemon under
-	// development.
+	// Stderr takes complaints about the sinks, a line each; nil drops them. They
+	// come within a rate, and beyond that are counted. When there is no file and no
+	// journal, it is the sink, for a daemon under development.
 	Stderr io.Writer
 
 	// Room is how many bytes stay free on the disk for mutations: with less, denials
