@@ -58,7 +58,7 @@ func (l *Listener) Path() string { return l.path }
 func (l *Listener) Connections() int { return l.places.total }
 
 // What file descriptors are for. A hostile client holds more than those of its
-// connection: 16 that it passed and that wait for their frames or calls, and those
+// connection: 32 that it passed and that wait for their frames or calls, and those
 // of calls that wait for their turn. So many for each would leave few clients; when
 // they run out, the reserve lets root in.
 const (

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -176,11 +177,26 @@ func noFiles(t *testing.T) (more func()) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}
-	more = func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &old) }
+	var taken []int // numbers below the limit that were freed meanwhile
+	more = sync.OnceFunc(func() {
+		unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+		for _, fd := range taken {
+			unix.Close(fd)
+		}
+	})
 	t.Cleanup(more)
+	// Files that earlier tests have left to the collector would be closed, and make
+	// room, at any time.
+	for range 3 {
+		runtime.GC()
+		runtime.Gosched()
+	}
 	full := unix.Rlimit{Cur: uint64(lowestFree(t)), Max: old.Max}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
 		t.Fatal(err)
+	}
+	for fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil; fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC) {
+		taken = append(taken, fd)
 	}
 	return more
 }
