@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -9,6 +10,10 @@ import (
 )
 
 var checked = outwork.Func("checked", func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil })
+
+type askedReply struct{ R io.Reader }
+
+var asked = outwork.Func("asked.for", func(context.Context, struct{}) (askedReply, error) { return askedReply{}, nil })
 
 // What an installation could not be made of is told where the program starts, and
 // not first when it is packaged.
@@ -22,6 +27,9 @@ func TestDescriptionIsChecked(t *testing.T) {
 		`system call "open(2)" has "("`:         func(s *Service) { s.Needs.Syscalls = []string{"open(2)"} },
 		`path to write "var/lib" is not an abs`: func(s *Service) { s.Needs.Writes = []string{"var/lib"} },
 		`the field Name is "Test"`:              func(s *Service) { s.Name = "Test" },
+		"asked.for, which is asked of clients: askedReply.R is a reader": func(s *Service) {
+			s.API[0].Asks = []outwork.AnyFunction{asked}
+		},
 	} {
 		s := Service{Name: "testctl", API: []Export{{Function: checked, Allow: Anyone()}}}
 		if _, err := s.check(); err != nil {

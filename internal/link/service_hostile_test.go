@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
@@ -388,4 +389,22 @@ func TestHostileService(t *testing.T) {
 
 func callBack(parent uint32) []byte {
 	return append(mustBytes(&callPlan, callHeader{Function: "ask", Parts: []part{}, Grants: []string{}, Parent: parent}), 0x60)
+}
+
+// A client hands a service no container in its answer to a call back, whatever the
+// program's types say.
+func TestServiceTakesNoContainer(t *testing.T) {
+	type held struct{ C container.Container }
+	asked := function("ask", func(context.Context, string) (held, error) { return held{}, nil })
+	asks := function("asking", func(ctx context.Context, o order) (int, error) {
+		_, err := From(ctx).Back(ctx, asked, &o.Name)
+		return 0, err
+	})
+	l, r := greeted(t, mux.WorkerSide, []*Function{asks}, Config{Service: true})
+	r.open(1, frame.CallFunction, calling("asking", smallOrder))
+	r.until(frame.Open, frame.CallFunction)
+	r.message(2, frame.Reply, append(mustBytes(&replyPlan, replyHeader{[]part{{Kind: partContainer, Size: 1, Inline: []byte("x"), Immutable: true}}}), 0xa0))
+	if rule := ends(t, l); rule != "reply" || !strings.Contains(l.Err().Error(), "takes from nobody") {
+		t.Fatalf("rule %q: %v", rule, l.Err())
+	}
 }

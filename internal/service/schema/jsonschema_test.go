@@ -157,6 +157,7 @@ func TestHostileSchemas(t *testing.T) {
 		strings.Repeat(" ", MaxSchema+1):    "more than 262144",
 		`{"type":"string","type":"string"}`: "there twice",
 		`{"type":"array","items":{"type":"integer","x-bits":8,"x-unsigned":true}}`: "a list of bytes is text",
+
 		`{"type":"array"}`:                                                                                              `the type "array"`,
 		`{"type":"integer","x-bits":7}`:                                                                                 "x-bits: there is no integer of 7 bits",
 		`{"type":"string","x-beside":"container"}`:                                                                      `text of the form "container"`,
