@@ -72,19 +72,21 @@ func (s *stranger) late(h frame.Header, payload []byte, f *os.File) {
 // Files that take an hour to close hold up neither the daemon nor its end, and
 // hide no denial.
 func TestAbuseFilesThatDoNotClose(t *testing.T) {
-	for name, abuse := range map[string]func(t *testing.T, address string){
-		"with a frame that breaks a rule": func(t *testing.T, address string) {
+	for name, abuse := range map[string]func(t *testing.T, d *testDaemon, address string){
+		"with a frame that breaks a rule": func(t *testing.T, d *testDaemon, address string) {
 			s := greeted(t, "bob")
 			s.late(frame.Header{Kind: frame.Message, Handle: frame.Ping}, []byte("?"), lingering(t, address))
 		},
-		"in the queue of a connection that ends": func(t *testing.T, address string) {
+		"in the queue of a connection that ends": func(t *testing.T, d *testDaemon, address string) {
+			d.cmd.Process.Signal(syscall.SIGSTOP) // until the file is in the queue
+			defer d.cmd.Process.Signal(syscall.SIGCONT)
 			s := connect(t, "bob")
 			f := lingering(t, address)
-			s.write(bytes.Repeat([]byte("y"), 1000))
+			s.write(bytes.Repeat([]byte("y"), 100<<10)) // more than is read at once
 			s.write([]byte("x"), f)
-			go f.Close() // it is the last one, and lingers, if the daemon was quicker
+			f.Close()
 		},
-		"with denied calls": func(t *testing.T, address string) {
+		"with denied calls": func(t *testing.T, d *testDaemon, address string) {
 			s := greeted(t, "bob")
 			for i := range uint32(8) {
 				payload := append(call{function: "file.forbidden", parts: aFile.parts}.header(), encode(none{})...)
@@ -101,7 +103,7 @@ func TestAbuseFilesThatDoNotClose(t *testing.T) {
 				denied.open(2*i+1, "root.only", encode(none{}))
 				denied.answer(2*i + 1)
 			}
-			abuse(t, deaf(t))
+			abuse(t, d, deaf(t))
 			d.healthy()
 			began := time.Now()
 			d.cmd.Process.Signal(syscall.SIGTERM)
