@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // runOptions are the flags of run.
@@ -102,7 +103,7 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(ctx)
+	ctx, stop := shell.Interruptible(ctx) // by the second signal, the starter kills what is left
 	defer stop()
 	if o.timeout > 0 {
 		var cancel context.CancelFunc

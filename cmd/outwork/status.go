@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // The exit statuses, as the help of run tells them.
 const (
 	statusOK          = 0
-	statusFailed      = 1   // the script failed
-	statusUsage       = 2   // the command line, or a file that it names, is no good
-	statusLost        = 3   // there is no worker (any more)
-	statusTimeout     = 124 // as timeout(1)
-	statusInterrupted = 130 // as a shell says of SIGINT
+	statusFailed      = 1                 // the script failed
+	statusUsage       = 2                 // the command line, or a file that it names, is no good
+	statusLost        = 3                 // there is no worker (any more)
+	statusTimeout     = 124               // as timeout(1)
+	statusInterrupted = shell.Interrupted // 130
 )
 
 // Kinds of failures, for programs.
@@ -44,16 +45,13 @@ func usage(format string, args ...any) error {
 	return &failure{status: statusUsage, Kind: kindUsage, Message: fmt.Sprintf(format, args...)}
 }
 
-// errInterrupted is why a context ended on Ctrl-C.
-var errInterrupted = errors.New("interrupted")
-
 // ending is how a script that was run for at most timeout ended, as a failure.
 func ending(ctx context.Context, name string, timeout time.Duration, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(context.Cause(ctx), errInterrupted):
-		return &failure{status: statusInterrupted, Kind: kindInterrupted, Message: errInterrupted.Error()}
+	case errors.Is(context.Cause(ctx), shell.ErrInterrupted):
+		return &failure{status: statusInterrupted, Kind: kindInterrupted, Message: shell.ErrInterrupted.Error()}
 	case timeout > 0 && errors.Is(err, context.DeadlineExceeded):
 		message := fmt.Sprintf("%s timed out after %s", name, timeout)
 		return &failure{status: statusTimeout, Kind: kindTimeout, Message: message}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 func TestEnding(t *testing.T) {
 	going := t.Context()
 	interrupted, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(shell.ErrInterrupted)
 	script := &outwork.RemoteError{Message: "no", Stack: "Traceback\nError: no"}
 	for _, test := range []struct {
 		name string

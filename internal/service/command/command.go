@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -45,11 +44,6 @@ type run struct {
 	dev     bool
 	socket  string
 	timeout time.Duration
-}
-
-// New is the command, on the standard files of this process.
-func New(s Spec) *cobra.Command {
-	return newRun(s, os.Stdin, os.Stdout, os.Stderr).root()
 }
 
 // Run runs the command and returns its exit status. Of the files, those that are

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// errInterrupted is why a context ended on Ctrl-C.
-var errInterrupted = errors.New("interrupted")
+// ErrInterrupted is why a context ended on Ctrl-C.
+var ErrInterrupted = errors.New("interrupted")
 
 // Begin makes the context of what is asked of a service: it ends by a signal, as
-// interruptible says, and after timeout unless that is 0. end must be called,
+// Interruptible says, and after timeout unless that is 0. end must be called,
 // and returns when no signal is taken any more.
 func Begin(parent context.Context, timeout time.Duration) (ctx context.Context, end func()) {
-	ctx, stop := interruptible(parent)
+	ctx, stop := Interruptible(parent)
 	if timeout == 0 {
 		return ctx, stop
 	}
@@ -27,10 +27,10 @@ func Begin(parent context.Context, timeout time.Duration) (ctx context.Context, 
 	}
 }
 
-// interruptible is a context that ends on the first SIGINT or SIGTERM. The
-// second ends this process at once. stop returns when no signal is taken any
-// more.
-func interruptible(parent context.Context) (ctx context.Context, stop func()) {
+// Interruptible is a context that ends, with ErrInterrupted as its cause, on the
+// first SIGINT or SIGTERM. The second ends this process at once. stop is called
+// once, and returns when no signal is taken any more.
+func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -43,10 +43,10 @@ func interruptible(parent context.Context) (ctx context.Context, stop func()) {
 			case <-quit:
 				return
 			}
-			if errors.Is(context.Cause(ctx), errInterrupted) {
+			if errors.Is(context.Cause(ctx), ErrInterrupted) {
 				os.Exit(Interrupted)
 			}
-			cancel(errInterrupted)
+			cancel(ErrInterrupted)
 		}
 	}()
 	return ctx, func() {

@@ -132,7 +132,7 @@ func Ended(ctx context.Context, function string, timeout time.Duration, err erro
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(context.Cause(ctx), errInterrupted):
+	case errors.Is(context.Cause(ctx), ErrInterrupted):
 		return Failf(Interrupted, "%s was interrupted", function)
 	case timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return Failf(TimedOut, "%s did not answer within %s, and was told to stop", function, timeout)
