@@ -11,17 +11,22 @@ import (
 // Dup is another descriptor of what f is: the caller may close f at any time,
 // and closes the new one.
 func Dup(f *os.File) (*os.File, error) {
-	raw, err := f.SyscallConn()
+	fd, err := dupFD(f)
 	if err != nil {
 		return nil, err
 	}
-	var fd int
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// dupFD is Dup as a number, which Go's poller does not know.
+func dupFD(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
 	var dupErr error
 	if err := raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
-		return nil, err
+		return 0, err
 	}
-	if dupErr != nil {
-		return nil, os.NewSyscallError("dup", dupErr)
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
+	return fd, os.NewSyscallError("dup", dupErr)
 }

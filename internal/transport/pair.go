@@ -1,6 +1,6 @@
 // Package transport has the bytes that package mux runs over: Pair, both ends of
-// which are in this process, and Socket, a unix socket whose other end is
-// another process's. Each keeps the promises of mux.Transport.
+// which are in this process; Socket, a unix socket whose other end is another
+// process's; and NewPipes, two plain streams, which carry no files. Each keeps the promises of mux.Transport.
 package transport
 
 import (

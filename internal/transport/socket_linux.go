@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -15,30 +14,15 @@ import (
 )
 
 // Socket is a connected unix stream socket. It reads and writes with recvmsg and
-// sendmsg that never block, and waits with ppoll(2) on the socket and an eventfd:
-// Go's poller would put a thread's wake-up before each read (RATIONALE.md has the
-// figures). Only Park, for links at rest, uses Go's poller.
-type Socket struct {
-	fd      int
-	stopped atomic.Bool
-
-	poll   bell // wakes Poll
-	woken  atomic.Bool
-	unpark atomic.Bool
-	parked atomic.Pointer[os.File] // while in Park or Rest
-	kept   *os.File                // of the last Rest: known to Go's poller; who reads owns it
-	send   atomic.Pointer[os.File] // while PollSend is with Go's poller
-	stop   bell                    // wakes PollSend
-}
+// sendmsg that never block, and waits as waiter does.
+type Socket struct{ waiter }
 
 // NewSocket takes the socket fd over.
 func NewSocket(fd int) (*Socket, error) {
-	if err := unix.SetNonblock(fd, true); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
+	s := &Socket{}
+	if err := s.take(fd, fd); err != nil {
+		return nil, err
 	}
-	s := &Socket{fd: fd}
-	s.poll.fd.Store(noEvent)
-	s.stop.fd.Store(noEvent)
 	return s, nil
 }
 
@@ -106,15 +90,8 @@ func (s *Socket) Recv(bufs [][]byte) (int, []*os.File, error) {
 	m.hdr.Control = &m.oob[0]
 	m.hdr.SetControllen(len(m.oob))
 	n, errno := s.message(unix.SYS_RECVMSG, m, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
-	switch {
-	case errno == unix.EAGAIN:
-		return 0, nil, mux.ErrAgain
-	case errno == unix.ECONNRESET:
-		return 0, nil, io.EOF
-	case errno != 0:
-		return 0, nil, os.NewSyscallError("recvmsg", errno)
-	case n == 0:
-		return 0, nil, io.EOF
+	if err := received("recvmsg", n, errno); err != nil {
+		return 0, nil, err
 	}
 	var files []*os.File
 	var err error
@@ -127,13 +104,37 @@ func (s *Socket) Recv(bufs [][]byte) (int, []*os.File, error) {
 	return n, files, err
 }
 
+// received is what a read that must not block has come to.
+func received(call string, n int, errno syscall.Errno) error {
+	switch {
+	case errno == unix.EAGAIN:
+		return mux.ErrAgain
+	case errno == unix.ECONNRESET, errno == 0 && n == 0:
+		return io.EOF
+	case errno != 0:
+		return os.NewSyscallError(call, errno)
+	}
+	return nil
+}
+
+// sent is what a write that must not block has come to.
+func sent(call string, n int, errno syscall.Errno) (int, error) {
+	switch errno {
+	case 0:
+		return n, nil
+	case unix.EAGAIN:
+		return 0, mux.ErrAgain
+	}
+	return 0, os.NewSyscallError(call, errno)
+}
+
 // errLost is this side's fault, not the peer's: Recv has room for all that one
 // write may carry.
 var errLost = errors.New("file descriptors were lost on the way: this process has too many open files")
 
 func (s *Socket) message(call uintptr, m *message, flags uintptr) (int, syscall.Errno) {
 	for {
-		n, _, errno := unix.Syscall(call, uintptr(s.fd), uintptr(unsafe.Pointer(&m.hdr)), flags)
+		n, _, errno := unix.Syscall(call, uintptr(s.in), uintptr(unsafe.Pointer(&m.hdr)), flags)
 		if errno != unix.EINTR {
 			return int(n), errno
 		}
@@ -169,13 +170,7 @@ func (s *Socket) Send(bufs [][]byte, files []*os.File) (int, error) {
 
 func (s *Socket) sendMessage(m *message) (int, error) {
 	n, errno := s.message(unix.SYS_SENDMSG, m, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-	switch errno {
-	case 0:
-		return n, nil
-	case unix.EAGAIN:
-		return 0, mux.ErrAgain
-	}
-	return 0, os.NewSyscallError("sendmsg", errno)
+	return sent("sendmsg", n, errno)
 }
 
 // sendFiles holds the files open while their numbers are used.

@@ -112,29 +112,31 @@ func newConn(t mux.Transport, side mux.Side) (*mux.Conn, *echo) {
 // Many callers, each with files: what was passed comes back, and nothing stays
 // open.
 func TestConnOverSocket(t *testing.T) {
-	counted(t, func(t *testing.T) {
-		a, b := sockets(t)
-		m, em := newConn(a, mux.ManagerSide)
-		w, _ := newConn(b, mux.WorkerSide)
-		var wg sync.WaitGroup
-		for i := range 16 {
-			wg.Go(func() {
-				for j := range 20 {
-					if err := passCall(t, m, 1+i*3000, (i+j)%33); err != nil {
-						t.Error(err)
-						return
-					}
+	counted(t, func(t *testing.T) { a, b := sockets(t); testConn(t, a, b, 32) })
+}
+
+// testConn has many callers, each with up to so many files.
+func testConn(t *testing.T, a, b mux.Transport, files int) {
+	m, em := newConn(a, mux.ManagerSide)
+	w, _ := newConn(b, mux.WorkerSide)
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for j := range 20 {
+				if err := passCall(t, m, 1+i*3000, (i+j)%(files+1)); err != nil {
+					t.Error(err)
+					return
 				}
-			})
-		}
-		wg.Wait()
-		if len(em.files) == 0 {
-			t.Error("no files came back")
-		}
-		closeFiles(em.files)
-		m.Close()
-		w.Close()
-	})
+			}
+		})
+	}
+	wg.Wait()
+	if files > 0 && len(em.files) == 0 {
+		t.Error("no files came back")
+	}
+	closeFiles(em.files)
+	m.Close()
+	w.Close()
 }
 
 // passCall calls with n bytes and so many files.
@@ -193,7 +195,7 @@ func TestTooManyFiles(t *testing.T) {
 			for i := range fds {
 				fds[i] = int(f.Fd())
 			}
-			if err := unix.Sendmsg(b.fd, frame.Preamble(), unix.UnixRights(fds...), nil, 0); err != nil {
+			if err := unix.Sendmsg(b.in, frame.Preamble(), unix.UnixRights(fds...), nil, 0); err != nil {
 				t.Fatal(err)
 			}
 			<-m.Done()
@@ -250,76 +252,100 @@ func loseFiles(t *testing.T, spare string) {
 	fmt.Println("files are lost")
 }
 
-// TestSocketPollSendIsPatient: a writer that waits for long is woken all the same,
-// by room and by Stop.
-func TestSocketPollSendIsPatient(t *testing.T) {
-	for name, wake := range map[string]func(a, b *Socket){
-		"room": func(_, b *Socket) {
-			buf := make([]byte, 1<<20)
-			for _, _, err := b.Recv([][]byte{buf}); err == nil; _, _, err = b.Recv([][]byte{buf}) {
-			}
-		},
-		"Stop":                func(a, _ *Socket) { a.Stop() },
-		"the end of the peer": func(_, b *Socket) { b.Close() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			a, b := sockets(t)
-			for _, err := a.Send([][]byte{make([]byte, 1<<20)}, nil); err == nil; _, err = a.Send([][]byte{make([]byte, 1<<20)}, nil) {
-			}
-			done := make(chan error)
-			go func() { done <- a.PollSend() }()
-			for a.send.Load() == nil { // it waits without a thread
-				runtime.Gosched()
-			}
-			wake(a, b)
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-			a.Close()
-			if name != "the end of the peer" {
-				b.Close()
-			}
-		})
+// ends makes two ends of each kind that waits as waiter does.
+var ends = map[string]func(t *testing.T) (a, b mux.Transport){
+	"sockets": func(t *testing.T) (mux.Transport, mux.Transport) { return sockets(t) },
+	"pipes":   plain,
+}
+
+// waiting is the waiter of an end.
+func waiting(t mux.Transport) *waiter {
+	if p, ok := t.(*pipes); ok {
+		return &p.waiter
+	}
+	return &t.(*Socket).waiter
+}
+
+// TestPollSendIsPatient: a writer that waits for long is woken all the same, by
+// room and by Stop.
+func TestPollSendIsPatient(t *testing.T) {
+	for kind, pair := range ends {
+		for name, wake := range map[string]func(a, b mux.Transport){
+			"room": func(_, b mux.Transport) {
+				buf := make([]byte, 1<<20)
+				for _, _, err := b.Recv([][]byte{buf}); err == nil; _, _, err = b.Recv([][]byte{buf}) {
+				}
+			},
+			"Stop":                func(a, _ mux.Transport) { a.Stop() },
+			"the end of the peer": func(_, b mux.Transport) { b.Close() },
+		} {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				a, b := pair(t)
+				for _, err := a.Send([][]byte{make([]byte, 1<<20)}, nil); err == nil; _, err = a.Send([][]byte{make([]byte, 1<<20)}, nil) {
+				}
+				done := make(chan error)
+				go func() { done <- a.PollSend() }()
+				for waiting(a).send.Load() == nil { // it waits without a thread
+					runtime.Gosched()
+				}
+				wake(a, b)
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				a.Close()
+				if name != "the end of the peer" {
+					b.Close()
+				}
+			})
+		}
 	}
 }
 
-// TestSocketRestLosesNothing: what comes at any moment between Rest, Poll and Recv
-// is seen.
-func TestSocketRestLosesNothing(t *testing.T) {
-	for _, procs := range []int{1, 4} {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		a, b := sockets(t)
-		const n = 5000
-		var asker sync.WaitGroup
-		asker.Go(func() {
-			one := [][]byte{make([]byte, 1)}
-			for range n {
-				if _, err := a.Send(one, nil); err != nil {
-					t.Error(err)
-				}
-				for _, _, err := a.Recv(one); err != nil; _, _, err = a.Recv(one) {
-					a.Poll()
-				}
+// TestRestLosesNothing: what comes at any moment between Rest, Poll and Recv is
+// seen.
+func TestRestLosesNothing(t *testing.T) {
+	for kind, pair := range ends {
+		for _, procs := range []int{1, 4} {
+			t.Run(fmt.Sprintf("%s, %d processors", kind, procs), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				a, b := pair(t)
+				testRest(t, a, b)
+				a.Close()
+				b.Close()
+			})
+		}
+	}
+}
+
+func testRest(t *testing.T, a, b mux.Transport) {
+	const n = 5000
+	var asker sync.WaitGroup
+	asker.Go(func() {
+		one := [][]byte{make([]byte, 1)}
+		for range n {
+			if _, err := a.Send(one, nil); err != nil {
+				t.Error(err)
 			}
-		})
-		for i := 0; i < n; {
-			wait := b.Rest
-			if i%7 == 0 {
-				wait = b.Poll
-			}
-			if err := wait(); err != nil {
-				t.Fatal(err)
-			}
-			if _, _, err := b.Recv([][]byte{make([]byte, 1)}); err == nil {
-				i++
-				b.Send([][]byte{{1}}, nil)
-			}
-			if i%11 == 0 {
-				b.Unpark()
+			for _, _, err := a.Recv(one); err != nil; _, _, err = a.Recv(one) {
+				a.Poll()
 			}
 		}
-		asker.Wait()
-		a.Close()
-		b.Close()
+	})
+	for i := 0; i < n; {
+		wait := b.Rest
+		if i%7 == 0 {
+			wait = b.Poll
+		}
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.Recv([][]byte{make([]byte, 1)}); err == nil {
+			i++
+			b.Send([][]byte{{1}}, nil)
+		}
+		if i%11 == 0 {
+			b.Unpark()
+		}
 	}
+	asker.Wait()
 }

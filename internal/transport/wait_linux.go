@@ -10,6 +10,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// waiter is the half of a Transport that waits, for one descriptor to read from
+// and one to write to, which may be the same. It waits with ppoll(2) on them and
+// an eventfd: Go's poller would put a thread's wake-up before each read
+// (RATIONALE.md has the figures). Only Park, for links at rest, uses Go's poller.
+type waiter struct {
+	in, out int
+	stopped atomic.Bool
+
+	poll   bell // wakes Poll
+	woken  atomic.Bool
+	unpark atomic.Bool
+	parked atomic.Pointer[os.File] // while in Park or Rest
+	kept   *os.File                // of the last Rest: known to Go's poller; who reads owns it
+	send   atomic.Pointer[os.File] // while PollSend is with Go's poller
+	stop   bell                    // wakes PollSend
+}
+
+// take makes a waiter ready. It takes both descriptors over, unless it fails.
+func (w *waiter) take(in, out int) error {
+	for _, fd := range []int{in, out} {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return os.NewSyscallError("fcntl", err)
+		}
+	}
+	w.in, w.out = in, out
+	w.poll.fd.Store(noEvent)
+	w.stop.fd.Store(noEvent)
+	return nil
+}
+
 // bell is an eventfd that ends a ppoll. It is made when somebody first waits.
 type bell struct{ fd atomic.Int32 }
 
@@ -48,21 +78,21 @@ func (b *bell) close() {
 	}
 }
 
-// Poll is of mux.Transport. Go's poller is told to forget the socket.
-func (s *Socket) Poll() error {
-	s.drop()
-	event, err := s.poll.make()
+// Poll is of mux.Transport. Go's poller is told to forget the descriptor.
+func (w *waiter) Poll() error {
+	w.drop()
+	event, err := w.poll.make()
 	if err != nil {
 		return err
 	}
-	if s.woken.Swap(false) || s.stopped.Load() {
+	if w.woken.Swap(false) || w.stopped.Load() {
 		return nil
 	}
-	fds := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(event), Events: unix.POLLIN}}
+	fds := [2]unix.PollFd{{Fd: int32(w.in), Events: unix.POLLIN}, {Fd: int32(event), Events: unix.POLLIN}}
 	_, err = poll(fds[:], 0)
-	if fds[1].Revents != 0 && !s.stopped.Load() {
-		s.poll.silence()
-		s.woken.Store(false) // before a Wake that comes now, which rings again
+	if fds[1].Revents != 0 && !w.stopped.Load() {
+		w.poll.silence()
+		w.woken.Store(false) // before a Wake that comes now, which rings again
 	}
 	return err
 }
@@ -94,9 +124,9 @@ func isReady(fd uintptr, events int16) bool {
 }
 
 // Wake is of mux.Transport.
-func (s *Socket) Wake() {
-	s.woken.Store(true)
-	s.poll.ring()
+func (w *waiter) Wake() {
+	w.woken.Store(true)
+	w.poll.ring()
 }
 
 // patience is how long PollSend holds a thread: a peer that reads makes room
@@ -104,23 +134,23 @@ func (s *Socket) Wake() {
 const patience = 10 * time.Millisecond
 
 // PollSend is of mux.Transport.
-func (s *Socket) PollSend() error {
-	event, err := s.stop.make()
-	if err != nil || s.stopped.Load() {
+func (w *waiter) PollSend() error {
+	event, err := w.stop.make()
+	if err != nil || w.stopped.Load() {
 		return err
 	}
-	ready, err := poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLOUT}, {Fd: int32(event), Events: unix.POLLIN}}, patience)
+	ready, err := poll([]unix.PollFd{{Fd: int32(w.out), Events: unix.POLLOUT}, {Fd: int32(event), Events: unix.POLLIN}}, patience)
 	if err != nil || ready {
 		return err
 	}
-	f, err := s.dup()
+	f, err := polled(w.out)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	s.send.Store(f)
-	defer s.send.Store(nil)
-	if s.stopped.Load() {
+	w.send.Store(f)
+	defer w.send.Store(nil)
+	if w.stopped.Load() {
 		return nil
 	}
 	raw, err := f.SyscallConn()
@@ -138,55 +168,55 @@ func ended(err error) error {
 	return err
 }
 
-// dup is another descriptor of the socket, for Go's poller, which forgets it when
-// it is closed.
-func (s *Socket) dup() (*os.File, error) {
-	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+// polled is another descriptor of what fd is, for Go's poller, which forgets it
+// when it is closed.
+func polled(fd int) (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("dup", err)
 	}
 	return os.NewFile(uintptr(fd), "link"), nil
 }
 
-// Park is of mux.Transport. The socket is known to Go's poller only meanwhile:
+// Park is of mux.Transport. The descriptor is known to Go's poller only meanwhile:
 // it would wake a thread for each message else, also while somebody is in Poll.
-func (s *Socket) Park() error {
-	f, err := s.dup()
+func (w *waiter) Park() error {
+	f, err := polled(w.in)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = s.wait(f)
+	_, err = w.wait(f)
 	return err
 }
 
 // Rest is of mux.Transport.
-func (s *Socket) Rest() (err error) {
-	if s.kept == nil {
-		if s.kept, err = s.dup(); err != nil {
+func (w *waiter) Rest() (err error) {
+	if w.kept == nil {
+		if w.kept, err = polled(w.in); err != nil {
 			return err
 		}
 	}
-	unparked, err := s.wait(s.kept)
+	unparked, err := w.wait(w.kept)
 	if unparked {
-		s.drop() // its deadline has passed, or is about to
+		w.drop() // its deadline has passed, or is about to
 	}
 	return err
 }
 
 // drop forgets what Rest has kept.
-func (s *Socket) drop() {
-	if s.kept != nil {
-		s.kept.Close()
-		s.kept = nil
+func (w *waiter) drop() {
+	if w.kept != nil {
+		w.kept.Close()
+		w.kept = nil
 	}
 }
 
 // wait waits with Go's poller until f can be read from, or Unpark.
-func (s *Socket) wait(f *os.File) (unparked bool, err error) {
-	s.parked.Store(f)
-	defer s.parked.Store(nil)
-	if s.unpark.Swap(false) || s.stopped.Load() {
+func (w *waiter) wait(f *os.File) (unparked bool, err error) {
+	w.parked.Store(f)
+	defer w.parked.Store(nil)
+	if w.unpark.Swap(false) || w.stopped.Load() {
 		return true, nil
 	}
 	raw, err := f.SyscallConn()
@@ -195,35 +225,39 @@ func (s *Socket) wait(f *os.File) (unparked bool, err error) {
 	}
 	err = raw.Read(func(fd uintptr) bool { return isReady(fd, unix.POLLIN) })
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		s.unpark.Store(false)
+		w.unpark.Store(false)
 		return true, nil
 	}
 	return false, err
 }
 
 // Unpark is of mux.Transport.
-func (s *Socket) Unpark() {
-	s.unpark.Store(true)
-	if f := s.parked.Load(); f != nil {
+func (w *waiter) Unpark() {
+	w.unpark.Store(true)
+	if f := w.parked.Load(); f != nil {
 		f.SetReadDeadline(time.Unix(1, 0)) // fails when Park has just ended by itself
 	}
 }
 
 // Stop is of mux.Transport.
-func (s *Socket) Stop() {
-	s.stopped.Store(true)
-	s.poll.ring()
-	s.stop.ring()
-	if f := s.send.Load(); f != nil {
+func (w *waiter) Stop() {
+	w.stopped.Store(true)
+	w.poll.ring()
+	w.stop.ring()
+	if f := w.send.Load(); f != nil {
 		f.SetWriteDeadline(time.Unix(1, 0)) // fails when PollSend has just ended by itself
 	}
-	s.Unpark()
+	w.Unpark()
 }
 
 // Close is of mux.Transport.
-func (s *Socket) Close() error {
-	s.drop()
-	s.poll.close()
-	s.stop.close()
-	return os.NewSyscallError("close", unix.Close(s.fd))
+func (w *waiter) Close() error {
+	w.drop()
+	w.poll.close()
+	w.stop.close()
+	err := unix.Close(w.in)
+	if w.out != w.in {
+		err = errors.Join(err, unix.Close(w.out))
+	}
+	return os.NewSyscallError("close", err)
 }
