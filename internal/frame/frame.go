@@ -61,6 +61,7 @@ const (
 	LogLevel   Handle = 4
 	Ping       Handle = 5
 	Pong       Handle = 6
+	Output     Handle = 7
 )
 
 // On other streams: what opens them, then what follows.
@@ -70,6 +71,10 @@ const (
 	GetContainer Handle = 18
 	Bulk         Handle = 19
 
+	ReadContainer   Handle = 20
+	SearchContainer Handle = 21
+	HashContainer   Handle = 22
+
 	Reply    Handle = 32
 	Error    Handle = 33
 	Progress Handle = 34
@@ -77,8 +82,9 @@ const (
 )
 
 var handleNames = map[Handle]string{
-	Hello: "HELLO", ForwardLog: "FORWARD_LOG", Shutdown: "SHUTDOWN", LogLevel: "LOG_LEVEL", Ping: "PING", Pong: "PONG",
+	Hello: "HELLO", ForwardLog: "FORWARD_LOG", Shutdown: "SHUTDOWN", LogLevel: "LOG_LEVEL", Ping: "PING", Pong: "PONG", Output: "OUTPUT",
 	CallFunction: "CALL_FUNCTION", GetModule: "GET_MODULE", GetContainer: "GET_CONTAINER", Bulk: "BULK",
+	ReadContainer: "READ_CONTAINER", SearchContainer: "SEARCH_CONTAINER", HashContainer: "HASH_CONTAINER",
 	Reply: "REPLY", Error: "ERROR", Progress: "PROGRESS", Item: "ITEM",
 }
 
@@ -163,7 +169,7 @@ func (h Header) checkControl() error {
 		return Violated("stream", "OPEN of stream 0")
 	case h.Kind != Message:
 		return Violated("kind", "%s on stream 0", h.Kind)
-	case h.Handle < Hello || h.Handle > Pong:
+	case h.Handle < Hello || h.Handle > Output:
 		return Violated("handle", "%s on stream 0", h.Handle)
 	case h.Flags != 0:
 		return Violated("flags", "flags %#x on stream 0", uint8(h.Flags))
@@ -176,7 +182,7 @@ func (h Header) checkControl() error {
 func (h Header) checkStream() error {
 	switch h.Kind {
 	case Open:
-		if h.Handle < CallFunction || h.Handle > Bulk {
+		if h.Handle < CallFunction || h.Handle > HashContainer {
 			return Violated("handle", "OPEN for %s", h.Handle)
 		}
 	case Message:

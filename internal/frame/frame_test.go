@@ -11,7 +11,9 @@ import (
 func TestRoundTrip(t *testing.T) {
 	for _, h := range []Header{
 		{Stream: 0, Kind: Message, Handle: Hello, Length: 7},
+		{Stream: 0, Kind: Message, Handle: Output, Length: 2},
 		{Stream: 1, Kind: Open, Handle: CallFunction, Flags: End, Length: MaxPayload, FDs: MaxFDs},
+		{Stream: 2, Kind: Open, Handle: HashContainer, Flags: End, Length: 9},
 		{Stream: 1, Kind: Open, Handle: CallFunction, Flags: More},
 		{Stream: 1, Kind: Message, Handle: CallFunction, Flags: End},
 		{Stream: 1<<32 - 1, Kind: Message, Handle: Reply, Flags: End, FDs: 1},
@@ -44,6 +46,10 @@ func TestBadHeaders(t *testing.T) {
 		{Header{Kind: Data}, "kind"},
 		{Header{Kind: Message, Handle: Reply}, "handle"},
 		{Header{Kind: Message}, "handle"},
+		{Header{Kind: Message, Handle: Output + 1}, "handle"},
+		{Header{Kind: Message, Handle: ReadContainer}, "handle"},
+		{Header{Stream: 1, Kind: Open, Handle: HashContainer + 1}, "handle"},
+		{Header{Stream: 1, Kind: Message, Handle: SearchContainer}, "handle"},
 		{Header{Stream: 1, Kind: Open, Handle: Reply}, "handle"},
 		{Header{Stream: 1, Kind: Open}, "handle"},
 		{Header{Stream: 1, Kind: Message, Handle: Hello}, "handle"},

@@ -48,17 +48,25 @@ func (l *Link) onGetModule(ev mux.Event) error {
 // answerAsk runs f in a goroutine and answers with its result. At most askers
 // of them run at once, and a long answer is one of them until it was written.
 func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) error {
+	return l.answerUntil(ev, nil, f)
+}
+
+// answerUntil is answerAsk for a request that does not run any more once gone is
+// closed.
+func (l *Link) answerUntil(ev mux.Event, gone <-chan struct{}, f func() ([]byte, []*os.File, error)) error {
 	if !ev.End {
 		return frame.Violated("message", "%s without END", ev.Handle)
 	}
 	if l.requests.Add(1) > MaxRequests {
-		return frame.Violated("quota", "more than %d modules and containers asked for and not answered", MaxRequests)
+		return frame.Violated("quota", "more than %d modules, containers and parts of them asked for and not answered", MaxRequests)
 	}
 	l.conn.Go(func() {
 		defer l.requests.Add(-1)
 		select {
 		case l.asking <- struct{}{}:
 			defer func() { <-l.asking }()
+		case <-gone:
+			f = func() ([]byte, []*os.File, error) { return nil, nil, errGone }
 		case <-l.conn.Done():
 			return
 		}
@@ -67,13 +75,16 @@ func (l *Link) answerAsk(ev mux.Event, f func() ([]byte, []*os.File, error)) err
 	return nil
 }
 
+// answer ends st also when the peer wants no answer any more.
 func (l *Link) answer(st *mux.Stream, f func() ([]byte, []*os.File, error)) {
 	b, files, err := guarded(f)
 	switch {
 	case err != nil:
 		l.conn.Message(st, frame.Error, l.failure(err), true, nil)
 	case len(files) == 0:
-		l.conn.Send(context.Background(), st, frame.Reply, b, true)
+		if errors.Is(l.conn.Send(context.Background(), st, frame.Reply, b, true), mux.ErrUnwanted) {
+			l.conn.Reset(st, mux.Cancelled, "")
+		}
 	case l.conn.Message(st, frame.Reply, b, true, files) != nil:
 		closeAll(files)
 	}
@@ -98,12 +109,8 @@ func (l *Link) onGetContainer(ev mux.Event) error {
 		reply := containerReply{Share: share, Same: c == nil, Part: part{Inline: []byte{}}}
 		var files []*os.File
 		if c != nil {
-			h, err := container.Pass(c)
-			if err != nil {
+			if reply.Part, files, err = l.passShared(share, c); err != nil {
 				return nil, nil, fmt.Errorf("shared %q: %w", r.Name, err)
-			}
-			if reply.Part = containerPart(h); h.File != nil {
-				files = []*os.File{h.File}
 			}
 		}
 		b, err := containerReplyPlan.bytes(&reply)
@@ -112,6 +119,19 @@ func (l *Link) onGetContainer(ev mux.Event) error {
 		}
 		return b, files, err
 	})
+}
+
+// passShared is the shared container c as it crosses.
+func (l *Link) passShared(share uint64, c container.Container) (p part, files []*os.File, err error) {
+	if l.cfg.NoFiles && !inlined(c) {
+		p, err = l.paged.part(share, c)
+		return p, nil, err
+	}
+	h, err := container.Pass(c)
+	if h.File != nil {
+		files = []*os.File{h.File}
+	}
+	return containerPart(h), files, err
 }
 
 // shares are the containers that a worker holds by name, the oldest first.
@@ -184,7 +204,7 @@ func (l *Link) getContainer(ctx context.Context, name string, have uint64) (repl
 	}
 	err = l.request(ctx, frame.GetContainer, b, func(payload []byte, files []*os.File) error {
 		err := containerReplyPlan.only(payload, &reply, "the answer to GET_CONTAINER")
-		if err == nil && !reply.Same {
+		if err == nil && !reply.Same && reply.Part.Kind != partPaged {
 			h, err = reply.Part.handle(func() *os.File {
 				if len(files) == 0 {
 					return nil
@@ -197,11 +217,17 @@ func (l *Link) getContainer(ctx context.Context, name string, have uint64) (repl
 		closeAll(files)
 		return err
 	})
+	if err == nil && reply.Part.Kind == partPaged {
+		err = errPagedHere
+	}
 	if _, ok := errors.AsType[*Failure](err); !ok && err != nil {
 		err = fmt.Errorf("shared %q: %w", name, err)
 	}
 	return reply, h, err
 }
+
+// errPagedHere is for workers in Go, which do not ask for parts yet.
+var errPagedHere = errors.New("it came over a link without files, and its bytes stay at the manager")
 
 func (s *shares) get(name string) held {
 	s.mu.Lock()

@@ -14,7 +14,7 @@ import (
 // TestBackAgainstTheResult: what a function left behind calls back while the
 // result leaves. That is refused, or comes before it; it never breaks a rule.
 func TestBackAgainstTheResult(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		nothingLeft(t)
 		const calls = 500
 		behind := make(chan bool, calls)
@@ -30,7 +30,7 @@ func TestBackAgainstTheResult(t *testing.T) {
 			}()
 			return 0, nil
 		})
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		for i := range calls {
 			if _, err := call[int, int](t.Context(), m, f, i%10, &Call{Grants: map[string]*Function{"ask": ask}}); err != nil {
 				t.Fatal(err)
@@ -51,7 +51,7 @@ func TestBackAfterTheCall(t *testing.T) {
 	ask := function("ask", func(context.Context, int) (int, error) { return 1, nil })
 	left := make(chan context.Context, 1)
 	f := function("leave", func(ctx context.Context, n int) (int, error) { left <- ctx; return 0, nil })
-	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+	m, w := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 	if _, err := call[int, int](t.Context(), m, f, 1, &Call{Grants: map[string]*Function{"ask": ask}}); err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (s *nums) read(t testing.TB, n int) (count int, err error) {
 }
 
 func TestStreams(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		nothingLeft(t)
 		stop := errors.New("stop")
 		f := all(func(_ context.Context, a everything) (everything, error) {
@@ -63,7 +63,7 @@ func TestStreams(t *testing.T) {
 			}
 			return everything{S: numbers(a.N, stop, nil)}, nil
 		})
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		for _, n := range []int{0, 1, 20000} {
 			r, err := call[everything, everything](t.Context(), m, f, everything{N: n, S: numbers(n, nil, nil)}, nil)
 			if err != nil {
@@ -86,7 +86,7 @@ func TestNobodyReads(t *testing.T) {
 		"cancelled": func(_ everything, cancel func()) { cancel() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			both(t, func(t *testing.T, socket bool) {
+			each(t, func(t *testing.T, by medium) {
 				nothingLeft(t)
 				opened := make(chan *os.File, 1)
 				f := all(func(ctx context.Context, _ everything) (everything, error) {
@@ -95,7 +95,7 @@ func TestNobodyReads(t *testing.T) {
 					endless := numbers(1<<40, nil, nil)
 					return everything{In: pr, S: endless}, err
 				})
-				m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+				m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				r, err := call[everything, everything](ctx, m, f, everything{}, nil)
@@ -130,7 +130,7 @@ func TestSourcesThatFail(t *testing.T) {
 		_, err := io.ReadAll(a.In)
 		return everything{}, err
 	})
-	m, w := pair(t, true, []*Function{f}, Config{Errors: registered(t)}, Config{Errors: registered(t)})
+	m, w := pair(t, bySocket, []*Function{f}, Config{Errors: registered(t)}, Config{Errors: registered(t)})
 	for n, want := range []string{"sentinel", "panic: read"} {
 		r, err := call[everything, everything](t.Context(), m, f, everything{N: n}, nil)
 		if err != nil {
@@ -159,7 +159,7 @@ func (panicReader) Read([]byte) (int, error) { panic("read") }
 // TestLinkEndsWhileStreaming: readers and writers on both sides end, and
 // sources are closed.
 func TestLinkEndsWhileStreaming(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		nothingLeft(t)
 		pr, pw, err := os.Pipe()
 		if err != nil {
@@ -167,7 +167,7 @@ func TestLinkEndsWhileStreaming(t *testing.T) {
 		}
 		defer pw.Close()
 		f := all(func(context.Context, everything) (everything, error) { return everything{In: pr}, nil })
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		r, err := call[everything, everything](t.Context(), m, f, everything{}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -190,11 +190,11 @@ func TestLinkEndsWhileStreaming(t *testing.T) {
 
 // TestSlowReaderHoldsNobodyUp: one stream that nobody reads, while others flow.
 func TestSlowReaderHoldsNobodyUp(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		f := all(func(context.Context, everything) (everything, error) {
 			return everything{In: io.LimitReader(zeros{}, 16<<20)}, nil
 		})
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		slow, err := call[everything, everything](t.Context(), m, f, everything{}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -226,14 +226,14 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // TestBufferIsTheCallersAgain: who gives up while its bytes are being written
 // may write to them at once, and no function ever sees a mixture.
 func TestBufferIsTheCallersAgain(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		f := function("check", func(_ context.Context, b []byte) (bool, error) {
 			if i := bytes.IndexFunc(b, func(r rune) bool { return byte(r) != b[0] }); i >= 0 {
 				t.Errorf("byte %d is %d, the first %d", i, b[i], b[0])
 			}
 			return true, nil
 		})
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		data := make([]byte, 4<<20)
 		for i := range 60 {
 			for j := range data {
@@ -250,7 +250,7 @@ func TestBufferIsTheCallersAgain(t *testing.T) {
 // TestContainersOfACall are valid as long as it: in the worker until it
 // returns, at the caller until they are closed.
 func TestContainersOfACall(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	both(t, func(t *testing.T, by medium) {
 		nothingLeft(t)
 		given := make(chan container.Container, 1)
 		f := all(func(_ context.Context, a everything) (everything, error) {
@@ -258,7 +258,7 @@ func TestContainersOfACall(t *testing.T) {
 			b, err := a.C.Bytes()
 			return everything{C: container.FromBytes(bytes.ToUpper(b))}, err
 		})
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		for _, n := range []int{1, container.InlineMax, container.InlineMax + 1, 1 << 20} {
 			c := container.FromBytes(bytes.Repeat([]byte("x"), n))
 			r, err := call[everything, everything](t.Context(), m, f, everything{C: c}, nil)
@@ -286,7 +286,7 @@ func TestWorkerPassesNoFileContainers(t *testing.T) {
 		c, err := container.FromFile("bulk_linux_test.go")
 		return everything{C: c}, err
 	})
-	m, _ := pair(t, true, []*Function{f}, Config{}, Config{})
+	m, _ := pair(t, bySocket, []*Function{f}, Config{}, Config{})
 	_, err := call[everything, everything](t.Context(), m, f, everything{}, nil)
 	if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeResult || !strings.Contains(fail.Message, "container.FromReader") {
 		t.Error(err)
@@ -303,7 +303,7 @@ func TestFilesOfAResult(t *testing.T) {
 		file, err := os.Open("bulk_linux_test.go")
 		return everything{F: file}, err
 	})
-	m, _ := pair(t, true, []*Function{f}, Config{}, Config{})
+	m, _ := pair(t, bySocket, []*Function{f}, Config{}, Config{})
 	r, err := call[everything, everything](t.Context(), m, f, everything{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -330,7 +330,7 @@ func TestGigabyte(t *testing.T) {
 		return everything{N: int(crc32.ChecksumIEEE(a.Data)), Data: a.Data}, nil
 	})
 	g := function("text", func(_ context.Context, s string) (string, error) { return s, nil })
-	m, w := pair(t, true, []*Function{f, g}, Config{}, Config{})
+	m, w := pair(t, bySocket, []*Function{f, g}, Config{}, Config{})
 	zero := crc32.NewIEEE()
 	io.Copy(zero, io.LimitReader(zeros{}, int64(size)))
 	sum := int(zero.Sum32())

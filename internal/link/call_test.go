@@ -28,7 +28,7 @@ func TestDeadlineTravelsAsRemainingTime(t *testing.T) {
 			ended <- ctx.Err()
 			return 0, ctx.Err()
 		})
-		m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if _, err := call[int, int](ctx, m, f, 1, nil); !errors.Is(err, context.DeadlineExceeded) {
@@ -68,7 +68,7 @@ func TestContextOfACall(t *testing.T) {
 			<-late
 			return 0, nil
 		})
-		m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		call[int, int](ctx, m, f, 1, nil)
@@ -81,10 +81,10 @@ func TestContextOfACall(t *testing.T) {
 // TestAbandonedCallEndsLater: its stream lives until its function has really
 // returned.
 func TestAbandonedCallEndsLater(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		began, release := make(chan bool), make(chan bool)
 		f := function("stubborn", func(context.Context, int) (int, error) { began <- true; <-release; return 0, nil })
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-began; cancel() }()
 		if _, err := call[int, int](ctx, m, f, 1, nil); !errors.Is(err, context.Canceled) {
@@ -104,7 +104,7 @@ func TestAbandonedCallEndsLater(t *testing.T) {
 func TestCancelBeforeSent(t *testing.T) {
 	nothingLeft(t)
 	f := all(nil)
-	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+	m, w := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	args := everything{Data: make([]byte, 10<<20), In: strings.NewReader(strings.Repeat("x", 1<<20))}
@@ -149,7 +149,7 @@ func (brokenContainer) ReadAt([]byte, int64) (int, error) { return 0, errors.New
 func TestCancelOfALongCall(t *testing.T) {
 	type args struct{ Lines []string }
 	f := function("long", func(_ context.Context, a args) (int, error) { return len(a.Lines), nil })
-	m, w := pair(t, false, []*Function{f}, Config{}, Config{})
+	m, w := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 	a := args{Lines: []string{strings.Repeat("x", 8<<20)}}
 	for i := range 50 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
@@ -181,7 +181,7 @@ func TestTooLargeToSend(t *testing.T) {
 	f := function("big", func(_ context.Context, n int) (big, error) { return big{lines[:n]}, nil })
 	g := function("take", func(context.Context, big) (int, error) { return 0, nil })
 	h := function("boxes", func(context.Context, boxes) (int, error) { return 0, nil })
-	m, _ := pair(t, true, []*Function{f, g, h}, Config{}, Config{})
+	m, _ := pair(t, bySocket, []*Function{f, g, h}, Config{}, Config{})
 	if _, err := call[big, int](t.Context(), m, g, big{lines}, nil); err == nil || !strings.Contains(err.Error(), "Lines has") || !strings.Contains(err.Error(), "of a message") {
 		t.Errorf("%.300v", err)
 	}
@@ -212,7 +212,7 @@ func TestOtherDigests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, _ := pair(t, false, mine, Config{}, Config{Functions: &reg})
+	m, _ := pair(t, byMemory, mine, Config{}, Config{Functions: &reg})
 	if r, err := call[echoArgs, echoReply](t.Context(), m, mine[0], echoArgs{[]byte("x")}, nil); err != nil || string(r.Data) != "x" {
 		t.Error(r, err)
 	}
@@ -231,11 +231,11 @@ func TestOtherDigests(t *testing.T) {
 
 // TestCallsOnALinkThatEnds: every one of them returns, with Down.
 func TestCallsOnALinkThatEnds(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		nothingLeft(t)
 		began := make(chan bool)
 		f := function("hang", func(ctx context.Context, _ int) (int, error) { began <- true; <-ctx.Done(); return 0, ctx.Err() })
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		errs := make(chan error)
 		for range 10 {
 			go func() {

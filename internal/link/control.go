@@ -30,10 +30,12 @@ func (l *Link) setLevel(level int) {
 func (l *Link) onControl(ev mux.Event) error {
 	manager := l.cfg.Side == mux.ManagerSide
 	switch {
-	case l.cfg.Service && ev.Handle >= frame.ForwardLog && ev.Handle <= frame.LogLevel:
+	case l.cfg.Service && (ev.Handle >= frame.ForwardLog && ev.Handle <= frame.LogLevel || ev.Handle == frame.Output):
 		return frame.Violated("handle", "%s between a client and a service", ev.Handle)
 	case ev.Handle == frame.ForwardLog && manager:
 		return l.onLog(ev.Payload)
+	case ev.Handle == frame.Output && manager && l.cfg.Output != nil:
+		return l.onOutput(ev.Payload)
 	case ev.Handle == frame.Shutdown && !manager:
 		if len(ev.Payload) > 0 {
 			return frame.Violated("message", "a SHUTDOWN of %d bytes", len(ev.Payload))
@@ -57,6 +59,20 @@ func (l *Link) onControl(ev mux.Event) error {
 	default:
 		return frame.Violated("handle", "%s from this side", ev.Handle)
 	}
+	return nil
+}
+
+// onOutput delivers what a worker has printed. There is no credit for it: nothing
+// more is read until it was taken.
+func (l *Link) onOutput(payload []byte) error {
+	if len(payload) < 2 || len(payload) > 1+MaxOutput {
+		return frame.Violated("message", "an OUTPUT of %d bytes", len(payload))
+	}
+	fd := int(payload[0])
+	if fd != 1 && fd != 2 {
+		return frame.Violated("message", "OUTPUT to %d, which is neither stdout nor stderr", fd)
+	}
+	l.cfg.Output(fd, payload[1:])
 	return nil
 }
 

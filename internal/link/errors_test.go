@@ -54,7 +54,7 @@ func registered(t *testing.T) *Errors {
 func TestErrorsCrossAsThemselves(t *testing.T) {
 	var current error
 	f := function("fail", func(context.Context, int) (int, error) { return 0, current })
-	m, _ := pair(t, false, []*Function{f}, Config{Errors: registered(t)}, Config{Errors: registered(t)})
+	m, _ := pair(t, byMemory, []*Function{f}, Config{Errors: registered(t)}, Config{Errors: registered(t)})
 	errs := []error{errSentinel, syscall.ENOSPC, syscall.EACCES}
 	for _, s := range standard {
 		errs = append(errs, s.err)
@@ -137,8 +137,8 @@ func TestFunctionsThatMisbehave(t *testing.T) {
 		"a long error":           {func() (result, error) { return result{}, errors.New(strings.Repeat("x", 1<<20)) }, CodeReturned, " …"},
 	}
 	f = function("misbehave", func(_ context.Context, name string) (result, error) { return misdeeds[name].do() })
-	both(t, func(t *testing.T, socket bool) {
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+	each(t, func(t *testing.T, by medium) {
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		for name, c := range misdeeds {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			_, err := call[string, result](ctx, m, f, name, nil)
@@ -161,7 +161,7 @@ func TestFunctionsThatMisbehave(t *testing.T) {
 func TestArgumentsThatExplode(t *testing.T) {
 	type args struct{ X explosive }
 	f := function("take", func(context.Context, args) (int, error) { return 0, nil })
-	m, _ := pair(t, false, []*Function{f}, Config{}, Config{})
+	m, _ := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 	done := make(chan error, 1)
 	go func() {
 		defer func() {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/outwork-go/outwork/container"
@@ -80,6 +81,11 @@ func FuzzMessages(f *testing.F) {
 		decodes(t, &moduleReplyPlan, b)
 		decodes(t, &containerRequestPlan, b)
 		decodes(t, &containerReplyPlan, b)
+		decodes(t, &readPlan, b)
+		decodes(t, &searchPlan, b)
+		decodes(t, &searchReplyPlan, b)
+		decodes(t, &hashPlan, b)
+		decodes(t, &bytesReplyPlan, b)
 		decodes(t, &levelPlan, b)
 	})
 }
@@ -134,13 +140,16 @@ func FuzzFailure(f *testing.F) {
 // call with a result of each kind waits.
 func FuzzManager(f *testing.F) {
 	seeds(f, true)
+	f.Add(pagedConversation())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fn := all(nil)
 		l, r := greeted(t, mux.ManagerSide, []*Function{fn}, Config{
 			Log:     func(Record) {},
 			Modules: func(lang, name string) ([]module.Module, error) { return nil, fs.ErrNotExist },
-			Container: func(string, uint64) (uint64, container.Container, error) {
-				return 1, container.FromBytes([]byte("bytes")), nil
+			NoFiles: true,
+			Output:  func(int, []byte) {},
+			Container: func(name string, _ uint64) (uint64, container.Container, error) {
+				return 9, container.FromBytes([]byte(strings.Repeat(name, container.InlineMax))), nil
 			},
 		})
 		done := make(chan error, 1)
@@ -159,6 +168,18 @@ func FuzzManager(f *testing.F) {
 		<-l.Done()
 		l.Close()
 	})
+}
+
+// pagedConversation asks for a container, and then for parts of it.
+func pagedConversation() []byte {
+	rec := &recorded{}
+	r := &raw{tr: rec}
+	r.open(2, frame.GetContainer, mustBytes(&containerRequestPlan, containerRequest{0, "image", 0}))
+	r.open(4, frame.ReadContainer, mustBytes(&readPlan, readRequest{9, 0, 5}))
+	r.open(6, frame.SearchContainer, mustBytes(&searchPlan, searchRequest{9, []byte("mag"), 0, container.InlineMax, 3, false}))
+	r.open(8, frame.HashContainer, mustBytes(&hashPlan, hashRequest{9, 0, container.InlineMax, "sha256"}))
+	r.reset(6)
+	return rec.bytes
 }
 
 // consume reads and closes what v brings.

@@ -256,6 +256,10 @@ var asManager = []struct {
 	{"GET_CONTAINER where nothing is shared", func(r *raw) {
 		r.open(2, frame.GetContainer, mustBytes(&containerRequestPlan, containerRequest{0, "c", 0}))
 	}, "handle"},
+	{"READ_CONTAINER where nothing is shared", func(r *raw) {
+		r.open(2, frame.ReadContainer, mustBytes(&readPlan, readRequest{1, 0, 1}))
+	}, "handle"},
+	{"OUTPUT that nobody takes", func(r *raw) { r.control(frame.Output, []byte("\x01text")) }, "handle"},
 }
 
 // TestHostileWorker: each breach ends the link with its rule, the call with
@@ -263,7 +267,7 @@ var asManager = []struct {
 func TestHostileWorker(t *testing.T) {
 	nothingLeft(t)
 	f := echo()
-	bystander, _ := pair(t, false, []*Function{f}, Config{}, Config{})
+	bystander, _ := pair(t, byMemory, []*Function{f}, Config{}, Config{})
 	for _, c := range asManager {
 		t.Run(c.name, func(t *testing.T) {
 			stuck := make(chan bool)
@@ -330,6 +334,8 @@ var asWorker = []struct {
 	{"GET_CONTAINER", func(r *raw) {
 		r.open(1, frame.GetContainer, mustBytes(&containerRequestPlan, containerRequest{0, "c", 0}))
 	}, "handle"},
+	{"READ_CONTAINER", func(r *raw) { r.open(1, frame.ReadContainer, mustBytes(&readPlan, readRequest{1, 0, 1})) }, "handle"},
+	{"OUTPUT", func(r *raw) { r.control(frame.Output, []byte("\x01text")) }, "handle"},
 	{"a message on the stream of a call", func(r *raw) {
 		r.open(1, frame.CallFunction, callOf("hang", 0))
 		r.message(1, frame.Reply, nil)

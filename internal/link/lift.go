@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -134,6 +135,9 @@ func (up *lifted) takeFile(c *codec.Crossing, value any) (*part, *os.File, error
 	if f == nil {
 		return nil, nil, nil
 	}
+	if up.l.cfg.NoFiles {
+		return nil, nil, fmt.Errorf("an open file cannot be passed: %w", errNoFiles)
+	}
 	file, err := transport.Dup(f)
 	if up.of != nil {
 		f.Close()
@@ -145,6 +149,10 @@ func (l *Link) liftContainer(c *codec.Crossing, value any) (*part, *os.File, err
 	cont, _ := c.Of(value).Interface().(container.Container)
 	if cont == nil {
 		return nil, nil, nil
+	}
+	if l.cfg.NoFiles && !inlined(cont) {
+		return nil, nil, fmt.Errorf("a container of %d bytes (immutable: %t) cannot be passed as itself, as immutable ones of up to %d bytes are: %w",
+			cont.Size(), cont.Immutable(), container.InlineMax, errNoFiles)
 	}
 	h, err := container.Pass(cont)
 	if err != nil {
@@ -162,6 +170,14 @@ func (l *Link) liftContainer(c *codec.Crossing, value any) (*part, *os.File, err
 
 // errMutable keeps a worker from what its manager would take for a violation.
 var errMutable = fmt.Errorf("a manager takes no container of a file from a worker (container.FromReader makes a sealed copy): %w", container.ErrMutable)
+
+// errNoFiles is for what needs a file descriptor.
+var errNoFiles = errors.New("this link is over plain streams, which carry no file descriptors")
+
+// inlined reports whether c crosses as its bytes, without a file descriptor.
+func inlined(c container.Container) bool {
+	return c.Immutable() && c.Size() <= container.InlineMax
+}
 
 // takeBytes takes long bytes out of value, so that they are sent from where they
 // are: restore puts them back.

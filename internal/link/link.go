@@ -35,7 +35,12 @@ const (
 	MaxName          = 1024                   // bytes of a function's, module's or container's name
 	LiftBytes        = 32 << 10               // bytes: longer []byte and strings travel beside CBOR
 	SlowFunction     = 100 * time.Microsecond // then the next calls leave the reader alone
-	MaxRequests      = 2 * WorkerStreams      // modules and containers that wait for their answer on one link
+	MaxRequests      = 2 * WorkerStreams      // modules, containers and parts of them that wait for their answer on one link
+	MaxOutput        = 64 << 10               // bytes of one OUTPUT
+	MaxPaged         = 65536                  // containers that stay at the manager, for one link
+	MaxPage          = 1 << 20                // bytes that are read of one at a time
+	MaxPattern       = 64 << 10               // bytes that are searched for in one
+	MaxMatches       = 65536                  // offsets in one answer to a search
 	slowCalls        = 64
 	askers           = 16 // of those requests, how many are worked on at once
 )
@@ -61,11 +66,23 @@ type Config struct {
 	// reader. Workers and services set it.
 	Serving bool
 
+	// NoFiles says that file descriptors cannot cross the transport. A call or
+	// result with an open file is an error then, and so is one with a container
+	// that needs one. Shared containers that do are paged: their bytes stay at the
+	// manager, which the worker asks for parts of them.
+	NoFiles bool
+
 	// Of a manager. They may be nil, and then the worker's asking breaks a rule.
 	Drain     func()       // delivers what the worker has printed so far; called from one goroutine at a time
 	Log       func(Record) // from one goroutine at a time, in order
 	Modules   func(lang, name string) ([]module.Module, error)
 	Container func(name string, have uint64) (share uint64, c container.Container, err error) // c is nil when share is have
+
+	// Output takes what the worker has printed to fd, 1 or 2, and sends itself
+	// because the manager does not hold its standard streams. It is called from one
+	// goroutine at a time, in order, and must not keep p. While it blocks nothing of
+	// the link is read.
+	Output func(fd int, p []byte)
 
 	// Of a worker.
 	Level    func(slog.Level) // the manager's log level; from one goroutine at a time
@@ -111,6 +128,7 @@ type Link struct {
 
 	dropped atomic.Uint64
 	shares  shares
+	paged   paged
 	kept    sync.Map
 }
 
@@ -185,6 +203,7 @@ func (h *handler) Closed(err error) {
 		in.lost()
 	}
 	l.shares.close()
+	l.paged.close()
 	if l.cfg.Closed != nil {
 		l.cfg.Closed(err)
 	}
@@ -218,6 +237,8 @@ func (l *Link) handle(ev mux.Event) error {
 		return u.on(ev)
 	case *lifted:
 		return u.on(ev)
+	case *asked:
+		return u.on(ev)
 	}
 	if ev.Kind == frame.Reset {
 		// A BULK stream that no message had named, a request that is given up,
@@ -246,6 +267,10 @@ func (l *Link) onOpen(ev mux.Event) error {
 	case frame.GetContainer:
 		if manager && l.cfg.Container != nil {
 			return l.onGetContainer(ev)
+		}
+	case frame.ReadContainer, frame.SearchContainer, frame.HashContainer:
+		if manager && l.cfg.Container != nil {
+			return l.onPaged(ev)
 		}
 	}
 	return frame.Violated("handle", "%s from this side", ev.Handle)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -46,24 +47,59 @@ func call[A, R any](ctx context.Context, l *Link, f *Function, a A, c *Call) (r 
 	return r, err
 }
 
-// pair is a manager's and a worker's link, in memory or over a socket.
-func pair(t testing.TB, socket bool, fns []*Function, manager, worker Config) (*Link, *Link) {
+// medium is what a link runs over.
+type medium string
+
+const (
+	byMemory medium = "memory"
+	bySocket medium = "socket"
+	byPipes  medium = "pipes"
+)
+
+// transports are both ends.
+func (by medium) transports(t testing.TB) (a, b mux.Transport) {
 	t.Helper()
-	var a, b mux.Transport
-	if socket {
-		s, f, err := transport.SocketPair()
-		if err != nil {
-			t.Fatal(err)
-		}
-		fd, err := transport.Dup(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		a, b = s, socketOf(t, fd)
-	} else {
-		a, b = transport.Pair()
+	switch by {
+	case byPipes:
+		return overPipes(t)
+	case byMemory:
+		return transport.Pair()
 	}
+	s, f, err := transport.SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := transport.Dup(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	return s, socketOf(t, fd)
+}
+
+func overPipes(t testing.TB) (a, b mux.Transport) {
+	t.Helper()
+	r1, w1, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r2, w2, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = transport.NewPipes(r1, w2); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = transport.NewPipes(r2, w1); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
+// pair is a manager's and a worker's link.
+func pair(t testing.TB, by medium, fns []*Function, manager, worker Config) (*Link, *Link) {
+	t.Helper()
+	a, b := by.transports(t)
 	var reg Registry
 	for _, f := range fns {
 		if err := reg.Add(f); err != nil {
@@ -79,6 +115,7 @@ func pair(t testing.TB, socket bool, fns []*Function, manager, worker Config) (*
 		if c.Functions == nil {
 			c.Functions = &reg
 		}
+		c.NoFiles = c.NoFiles || by == byPipes
 	}
 	m, w := New(a, manager), New(b, worker)
 	t.Cleanup(func() { m.Close(); w.Close() })
@@ -107,16 +144,25 @@ func rest(t testing.TB, m, w *Link) {
 	}
 }
 
-func both(t *testing.T, f func(t *testing.T, socket bool)) {
-	for _, socket := range []bool{false, true} {
-		t.Run(map[bool]string{false: "memory", true: "socket"}[socket], func(t *testing.T) { f(t, socket) })
+// both is over what carries files.
+func both(t *testing.T, f func(t *testing.T, by medium)) {
+	for _, by := range []medium{byMemory, bySocket} {
+		t.Run(string(by), func(t *testing.T) { f(t, by) })
+	}
+}
+
+// each is over what does not, too.
+func each(t *testing.T, f func(t *testing.T, by medium)) {
+	both(t, f)
+	if runtime.GOOS == "linux" {
+		t.Run(string(byPipes), func(t *testing.T) { f(t, byPipes) })
 	}
 }
 
 func TestEcho(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		f := echo()
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		for _, n := range []int{0, 1, 64, 16 << 10, LiftBytes, LiftBytes + 1, 1 << 20, 10<<20 + 7} {
 			data := []byte(strings.Repeat("x", n))
 			r, err := call[echoArgs, echoReply](t.Context(), m, f, echoArgs{data}, nil)
@@ -128,9 +174,9 @@ func TestEcho(t *testing.T) {
 }
 
 func TestManyCallers(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		f := echo()
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		errs := make(chan error)
 		for i := range 64 {
 			go func() {
@@ -162,11 +208,11 @@ type readArgs struct {
 type readReply struct{ Out io.ReadCloser }
 
 func TestReaders(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		f := function("pass", func(ctx context.Context, a readArgs) (readReply, error) {
 			return readReply{io.NopCloser(io.MultiReader(strings.NewReader(a.Seed), a.In))}, nil
 		})
-		m, w := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, w := pair(t, by, []*Function{f}, Config{}, Config{})
 		in := strings.Repeat("0123456789", 1<<20)
 		r, err := call[readArgs, readReply](t.Context(), m, f, readArgs{strings.NewReader(in), "seed"}, nil)
 		if err != nil {
@@ -186,7 +232,7 @@ func TestReaders(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		began, ended := make(chan bool, 1), make(chan error, 1)
 		f := function("hang", func(ctx context.Context, a int) (int, error) {
 			began <- true
@@ -194,7 +240,7 @@ func TestCancel(t *testing.T) {
 			ended <- ctx.Err()
 			return 0, ctx.Err()
 		})
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-began; cancel() }()
 		if _, err := call[int, int](ctx, m, f, 1, nil); !errors.Is(err, context.Canceled) {
@@ -210,11 +256,11 @@ func TestCancel(t *testing.T) {
 }
 
 func TestSlowFunctionDoesNotHoldOthersUp(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		release := make(chan bool)
 		slow := function("slow", func(ctx context.Context, a int) (int, error) { <-release; return a, nil })
 		f := echo()
-		m, _ := pair(t, socket, []*Function{f, slow}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f, slow}, Config{}, Config{})
 		done := make(chan error)
 		go func() {
 			_, err := call[int, int](t.Context(), m, slow, 1, nil)
@@ -233,7 +279,7 @@ func TestSlowFunctionDoesNotHoldOthersUp(t *testing.T) {
 }
 
 func TestBack(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		ask := function("ask", func(ctx context.Context, s string) (string, error) { return "you said " + s, nil })
 		f := function("call", func(ctx context.Context, s string) (string, error) {
 			r, err := From(ctx).Back(ctx, ask, &s)
@@ -242,7 +288,7 @@ func TestBack(t *testing.T) {
 			}
 			return *r.(*string), nil
 		})
-		m, _ := pair(t, socket, []*Function{f}, Config{}, Config{})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
 		r, err := call[string, string](t.Context(), m, f, "hi", &Call{Grants: map[string]*Function{"ask": ask}})
 		if err != nil || r != "you said hi" {
 			t.Fatal(r, err)
@@ -261,7 +307,7 @@ func TestErrorsCross(t *testing.T) {
 		_, err := os.Open(name)
 		return 0, err
 	})
-	m, _ := pair(t, true, []*Function{f}, Config{}, Config{})
+	m, _ := pair(t, bySocket, []*Function{f}, Config{}, Config{})
 	_, err := call[string, int](t.Context(), m, f, "/no/such/file", nil)
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/no/such/file") {
 		t.Fatal(err)
@@ -274,7 +320,7 @@ func TestErrorsCross(t *testing.T) {
 }
 
 func TestLogsPrecedeResults(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	each(t, func(t *testing.T, by medium) {
 		var w *Link
 		f := function("log", func(ctx context.Context, n int) (int, error) {
 			From(ctx).Link().Log(&Record{Message: "hello", Level: int(slog.LevelInfo), Time: time.Now().UnixNano(), Attrs: []Attr{}})
@@ -282,7 +328,7 @@ func TestLogsPrecedeResults(t *testing.T) {
 		})
 		n := 0
 		var m *Link
-		m, w = pair(t, socket, []*Function{f}, Config{Log: func(r Record) { n++ }}, Config{})
+		m, w = pair(t, by, []*Function{f}, Config{Log: func(r Record) { n++ }}, Config{})
 		_ = w
 		for i := range 1000 {
 			if _, err := call[int, int](t.Context(), m, f, i, nil); err != nil {
@@ -297,13 +343,13 @@ func TestLogsPrecedeResults(t *testing.T) {
 
 func BenchmarkEcho(b *testing.B) {
 	f := echo()
-	m, _ := pair(b, true, []*Function{f}, Config{}, Config{})
+	m, _ := pair(b, bySocket, []*Function{f}, Config{}, Config{})
 	benchmarkEcho(b, m, f)
 }
 
 func BenchmarkServiceEcho(b *testing.B) {
 	f := echo()
-	client, _ := served(b, true, Config{}, f)
+	client, _ := served(b, bySocket, Config{}, f)
 	benchmarkEcho(b, client, f)
 }
 

@@ -78,6 +78,7 @@ const (
 	partStream
 	partContainer
 	partFile
+	partPaged // a container whose bytes stay at the manager
 )
 
 type failure struct {
@@ -124,6 +125,35 @@ type containerReply struct {
 	Part  part
 }
 
+// The requests about a container that was answered as paged, and their answers.
+
+type readRequest struct {
+	Share          uint64
+	Offset, Length int64
+}
+
+type hashRequest struct {
+	Share          uint64
+	Offset, Length int64
+	Algorithm      string
+}
+
+type bytesReply struct{ Bytes []byte }
+
+type searchRequest struct {
+	Share    uint64
+	Pattern  []byte
+	From, To int64 // of the bytes that a match may have
+	Limit    int64 // of the offsets in one answer
+	Count    bool  // the number of all matches is wanted, and no offsets
+}
+
+type searchReply struct {
+	Offsets []int64
+	Next    int64 // where to go on; -1: there is no more
+	Count   int64
+}
+
 type levelMessage struct{ Level int }
 
 // plan returns the plan of a message's type, which cannot fail.
@@ -146,6 +176,11 @@ var (
 	moduleReplyPlan      = lazy[moduleReply]{}
 	containerRequestPlan = lazy[containerRequest]{}
 	containerReplyPlan   = lazy[containerReply]{}
+	readPlan             = lazy[readRequest]{}
+	searchPlan           = lazy[searchRequest]{}
+	searchReplyPlan      = lazy[searchReply]{}
+	hashPlan             = lazy[hashRequest]{}
+	bytesReplyPlan       = lazy[bytesReply]{}
 	levelPlan            = lazy[levelMessage]{}
 )
 

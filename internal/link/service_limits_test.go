@@ -18,10 +18,10 @@ import (
 // consist of.
 func TestServiceParts(t *testing.T) {
 	type many struct{ A, B, C []byte }
-	both(t, func(t *testing.T, socket bool) {
+	both(t, func(t *testing.T, by medium) {
 		f := function("many", func(_ context.Context, m many) (many, error) { return m, nil })
 		long := function("long", func(_ context.Context, s []string) (int, error) { return len(s), nil })
-		client, server := served(t, socket, Config{}, f, long)
+		client, server := served(t, by, Config{}, f, long)
 		var wg sync.WaitGroup
 		for i := range 24 {
 			wg.Go(func() {
@@ -56,7 +56,7 @@ func TestServiceParts(t *testing.T) {
 func TestServiceTooManyParts(t *testing.T) {
 	type two struct{ A, B []byte }
 	f := function("two", func(_ context.Context, _ two) (int, error) { return 0, nil })
-	client, server := served(t, false, Config{Limits: Limits{Streams: 2}}, f)
+	client, server := served(t, byMemory, Config{Limits: Limits{Streams: 2}}, f)
 	_, err := call[two, int](t.Context(), client, f, two{make([]byte, 40<<10), make([]byte, 40<<10)}, nil)
 	if err == nil || !strings.Contains(err.Error(), "two.B: the other side allows 2 streams") {
 		t.Error(err)
@@ -67,14 +67,14 @@ func TestServiceTooManyParts(t *testing.T) {
 // TestServiceLongAnswers: what a call back may bring.
 func TestServiceLongAnswers(t *testing.T) {
 	type text struct{ Text string }
-	both(t, func(t *testing.T, socket bool) {
+	both(t, func(t *testing.T, by medium) {
 		read := function("read", func(_ context.Context, size int) (text, error) { return text{strings.Repeat("x", size)}, nil })
 		list := function("list", func(_ context.Context, size int) ([]string, error) { return []string{strings.Repeat("x", size)}, nil })
 		f := function("f", func(ctx context.Context, a [2]int) (int, error) {
 			_, err := From(ctx).Back(ctx, []*Function{read, list}[a[0]], &a[1])
 			return 0, err
 		})
-		client, server := served(t, socket, Config{}, f)
+		client, server := served(t, by, Config{}, f)
 		grants := map[string]*Function{"read": read, "list": list}
 		for _, c := range []struct {
 			size int
@@ -97,7 +97,7 @@ func TestServiceDecodedMemory(t *testing.T) {
 	release := make(chan bool)
 	f := function("f", func(_ context.Context, words []string) (int, error) { <-release; return len(words), nil })
 	f.Async = true
-	client, server := served(t, false, Config{}, f)
+	client, server := served(t, byMemory, Config{}, f)
 	words := make([]string, 20<<10) // 320 KiB of headers
 	done := make(chan error)
 	go func() {
@@ -162,7 +162,7 @@ func TestServiceCallTime(t *testing.T) {
 			d, _ := ctx.Deadline()
 			return time.Until(d), nil
 		})
-		client, server := served(t, false, Config{Limits: Limits{CallTime: time.Minute}}, f)
+		client, server := served(t, byMemory, Config{Limits: Limits{CallTime: time.Minute}}, f)
 		defer server.Close()
 		defer client.Close()
 		for asked, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Hour: time.Minute} {

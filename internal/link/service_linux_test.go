@@ -328,7 +328,7 @@ func TestServiceWakes(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		for i := range 4 {
-			client, _ := served(t, true, Config{}, f, slow, back)
+			client, _ := served(t, bySocket, Config{}, f, slow, back)
 			wg.Go(func() {
 				rng := rand.New(rand.NewPCG(1, uint64(i)))
 				for range 300 {

@@ -11,7 +11,7 @@ import (
 )
 
 // served is a client's link and a service's. They have functions of their own.
-func served(t testing.TB, socket bool, service Config, fns ...*Function) (client, server *Link) {
+func served(t testing.TB, by medium, service Config, fns ...*Function) (client, server *Link) {
 	t.Helper()
 	service.Service, service.Functions = true, &Registry{}
 	for _, f := range fns {
@@ -19,7 +19,7 @@ func served(t testing.TB, socket bool, service Config, fns ...*Function) (client
 			t.Fatal(err)
 		}
 	}
-	return pair(t, socket, nil, Config{Service: true}, service)
+	return pair(t, by, nil, Config{Service: true}, service)
 }
 
 type (
@@ -40,8 +40,8 @@ type (
 // TestServiceCompatible: a client gets along with a service that says more, and is
 // told what of its own does not fit.
 func TestServiceCompatible(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
-		client, _ := served(t, socket, Config{Hello: Hello{Name: "hostd", Build: "v2"}},
+	both(t, func(t *testing.T, by medium) {
+		client, _ := served(t, by, Config{Hello: Hello{Name: "hostd", Build: "v2"}},
 			function("host.set", func(_ context.Context, a hostArgs) (newReply, error) {
 				return newReply{Was: a.Name, Since: 7, Why: map[string]int{"a": 1}}, nil
 			}))

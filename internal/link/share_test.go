@@ -83,11 +83,11 @@ func want(t *testing.T, w *Link, name, text string) {
 }
 
 func TestShares(t *testing.T) {
-	both(t, func(t *testing.T, socket bool) {
+	both(t, func(t *testing.T, by medium) {
 		nothingLeft(t)
 		var tb table
 		defer tb.close()
-		_, w := pair(t, socket, nil, Config{Container: tb.get}, Config{})
+		_, w := pair(t, by, nil, Config{Container: tb.get}, Config{})
 		for _, text := range []string{"short", strings.Repeat("long", 100<<10)} {
 			tb.put("a", text)
 			want(t, w, "a", text)
@@ -111,7 +111,7 @@ func TestShares(t *testing.T) {
 // TestHeldSharesAreBounded: what makes room is sent again when it is asked for.
 func TestHeldSharesAreBounded(t *testing.T) {
 	var tb table
-	_, w := pair(t, false, nil, Config{Container: tb.get}, Config{})
+	_, w := pair(t, byMemory, nil, Config{Container: tb.get}, Config{})
 	for i := range maxHeld + 1 {
 		name := fmt.Sprint(i)
 		tb.put(name, name)
@@ -131,7 +131,7 @@ func TestHeldSharesAreBounded(t *testing.T) {
 // not at all.
 func TestReopen(t *testing.T) {
 	var tb table
-	_, w := pair(t, true, nil, Config{Container: tb.get}, Config{})
+	_, w := pair(t, bySocket, nil, Config{Container: tb.get}, Config{})
 	tb.put("a", "one")
 	want(t, w, "a", "one")
 	h, err := w.again("a", 1)
@@ -152,7 +152,7 @@ func TestSharedConcurrently(t *testing.T) {
 	defer tb.close()
 	text := strings.Repeat("x", 100<<10)
 	tb.put("a", text)
-	m, w := pair(t, true, nil, Config{Container: tb.get}, Config{})
+	m, w := pair(t, bySocket, nil, Config{Container: tb.get}, Config{})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -178,7 +178,7 @@ func TestSharedConcurrently(t *testing.T) {
 func TestModules(t *testing.T) {
 	nothingLeft(t)
 	answer := []module.Module{{Name: "m", Path: "m.star", Source: []byte("x = 1")}, {Name: "n", Missing: true, Source: []byte{}}}
-	_, w := pair(t, false, nil, Config{Modules: func(lang, name string) ([]module.Module, error) {
+	_, w := pair(t, byMemory, nil, Config{Modules: func(lang, name string) ([]module.Module, error) {
 		switch name {
 		case "m":
 			return answer, nil

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -141,6 +142,7 @@ func vectors(t *testing.T) []vector {
 	failed := func(code uint8, err error, stack string) vectorFrame {
 		return of(answer(1, frame.Error), &failurePlan, *errs.encode(code, err, stack))
 	}
+	hashed := sha256.Sum256([]byte("bytes"))
 	digest := bytes.Repeat([]byte{0xd1}, 32)
 	noParts := replyHeader{Parts: []part{}}
 	hi := greet{"world", 3, []byte("hi")}
@@ -161,6 +163,7 @@ func vectors(t *testing.T) []vector {
 		{"shutdown", []vectorFrame{plain(control(frame.Shutdown), "")}},
 		{"log_level", []vectorFrame{of(control(frame.LogLevel), &levelPlan, levelMessage{-4})}},
 		{"ping_pong", []vectorFrame{plain(control(frame.Ping), "alive?"), plain(control(frame.Pong), "alive?")}},
+		{"output", []vectorFrame{plain(control(frame.Output), "\x01to stdout\n"), plain(control(frame.Output), "\x02to stderr, no text: \xff")}},
 		{"call_plain", []vectorFrame{ofCall(1, callHeader{Function: "hello"}, hi, 0)}},
 		{"call_deadline", []vectorFrame{ofCall(1, callHeader{Function: "hello", Remaining: 1500000000}, hi, 0)}},
 		{"call_grants", []vectorFrame{ofCall(1, callHeader{Function: "hello", Parts: []part{}, Grants: []string{"ask", "tell"}}, hi, 0)}},
@@ -195,6 +198,28 @@ func vectors(t *testing.T) []vector {
 		{"get_container_same", []vectorFrame{
 			of(open(2, frame.GetContainer, frame.End), &containerRequestPlan, containerRequest{0, "image", 8}),
 			of(answer(2, frame.Reply), &containerReplyPlan, containerReply{8, true, part{Inline: []byte{}}}),
+		}},
+		{"get_container_paged", []vectorFrame{
+			of(open(2, frame.GetContainer, frame.End), &containerRequestPlan, containerRequest{0, "image", 0}),
+			of(answer(2, frame.Reply), &containerReplyPlan, containerReply{9, false, part{Kind: partPaged, Size: 1 << 30, Inline: []byte{}}}),
+		}},
+		{"read_container", []vectorFrame{
+			of(open(2, frame.ReadContainer, frame.End), &readPlan, readRequest{9, 4096, 5}),
+			of(answer(2, frame.Reply), &bytesReplyPlan, bytesReply{[]byte("bytes")}),
+		}},
+		{"search_container", []vectorFrame{
+			of(open(2, frame.SearchContainer, frame.End), &searchPlan, searchRequest{9, []byte("magic"), 0, 1 << 30, 2, false}),
+			of(answer(2, frame.Reply), &searchReplyPlan, searchReply{[]int64{16, 1 << 20}, 1<<20 + 1, 2}),
+			of(open(4, frame.SearchContainer, frame.End), &searchPlan, searchRequest{9, []byte("magic"), 1<<20 + 1, 1 << 30, 2, false}),
+			of(answer(4, frame.Reply), &searchReplyPlan, searchReply{[]int64{}, -1, 0}),
+		}},
+		{"search_container_count", []vectorFrame{
+			of(open(2, frame.SearchContainer, frame.End), &searchPlan, searchRequest{9, []byte("magic"), 0, 1 << 30, 0, true}),
+			of(answer(2, frame.Reply), &searchReplyPlan, searchReply{[]int64{}, -1, 2}),
+		}},
+		{"hash_container", []vectorFrame{
+			of(open(2, frame.HashContainer, frame.End), &hashPlan, hashRequest{9, 4096, 5, "sha256"}),
+			of(answer(2, frame.Reply), &bytesReplyPlan, bytesReply{hashed[:]}),
 		}},
 		{"bulk_data", []vectorFrame{
 			plain(open(1, frame.Bulk, 0), ""),
