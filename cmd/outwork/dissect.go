@@ -52,7 +52,9 @@ func (d *dissector) meaning(f *record.Frame) string {
 		return fmt.Sprintf("%d bytes more", binary.BigEndian.Uint32(p))
 	case h.Kind == frame.Reset && len(p) >= 2:
 		return strings.TrimSpace(fmt.Sprintf("code %d %s", binary.BigEndian.Uint16(p), p[2:]))
-	case h.Kind == frame.Data, h.Handle == frame.Ping, h.Handle == frame.Pong:
+	case h.Handle == frame.Output && len(p) > 0 && (p[0] == 1 || p[0] == 2):
+		return [...]string{"stdout ", "stderr "}[p[0]-1] + raw(p[1:])
+	case h.Kind == frame.Data, h.Handle == frame.Output, h.Handle == frame.Ping, h.Handle == frame.Pong:
 		return raw(p)
 	case h.Kind == frame.Open || h.Kind == frame.Message:
 		return d.message(f)
