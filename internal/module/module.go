@@ -3,16 +3,21 @@
 //
 // A [Server] is the manager's half. It reads sources under the served roots,
 // and sends along what a module is seen to load, so that a tree of modules
-// costs one round trip. It trusts no name: a worker gets regular files inside
-// the roots, never a dotfile, and no error tells it where the roots are. A root
-// from os.Root.FS holds against symbolic links too; one from os.DirFS does not.
+// costs one round trip, and none if the script that loads it is known
+// beforehand. It trusts no name: a worker gets regular files inside the roots,
+// never a dotfile, and no error tells it where the roots are. A root from
+// os.Root.FS holds against symbolic links too; one from os.DirFS does not.
+//
+// A [Memory], beside it, holds what earlier workers had to ask for all the same.
 //
 // A [Cache] is the worker's half. It asks once for each module, whoever wants
 // it, and remembers absences like modules.
 //
-// Both are safe for concurrent use, start no goroutine and need no closing. The
+// All are safe for concurrent use, start no goroutine and need no closing. The
 // package runs no script and imports no engine: how a language writes down what
-// it loads is told by a [Language].
+// it loads, and where that lies, is told by a [Language]. In [Starlark] a module
+// is called by its path; [Python] has dotted names, and files that go with a
+// package.
 package module
 
 import (
@@ -38,6 +43,9 @@ const (
 	// MaxAnswer is the sum of the sources in one answer, in bytes. It leaves
 	// the names and hashes room in a 16 MiB message.
 	MaxAnswer = 8 << 20
+
+	// MaxRoots is the number of names that Server.Roots returns.
+	MaxRoots = 1 << 12
 )
 
 var (
@@ -50,13 +58,17 @@ var (
 	// ErrNotRegular is matched by the error for a directory, a pipe, a device
 	// and whatever else is not a plain file.
 	ErrNotRegular = errors.New("not a regular file")
+
+	// ErrExtension is matched by the error for a module that is there as
+	// machine code only.
+	ErrExtension = errors.New("compiled modules are not served: install it on the worker's side, or preload it there")
 )
 
 // Module is the answer to one name: a source, or an explicit absence.
 type Module struct {
 	Name    string            // as it was asked for
 	Path    string            // inside its root, with slashes; empty when missing
-	Package bool              // whether it has modules below it
+	Package bool              // whether it has modules below it; of data, whether it is a directory
 	Source  []byte            // at most MaxSource; shared, so never written to
 	Hash    [sha256.Size]byte // SHA-256 of Source; zero when missing
 	Missing bool              // no root has it
@@ -77,9 +89,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// reason is err without any path. Only texts known to hold none are passed on.
+// reason is err without any path but those inside a root. Only texts known to
+// hold no other are passed on.
 func reason(err error) string {
-	for _, own := range []error{ErrName, ErrTooLarge, ErrNotRegular} {
+	for _, own := range []error{ErrName, ErrTooLarge, ErrNotRegular, ErrExtension} {
 		if errors.Is(err, own) {
 			return err.Error()
 		}

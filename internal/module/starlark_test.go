@@ -34,7 +34,7 @@ func TestStarlarkLoads(t *testing.T) {
 		{"empty", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := module.Starlark{}.Loads("x.star", []byte(test.source))
+			got := module.Starlark{}.Loads(module.Module{Source: []byte(test.source)})
 			if !slices.Equal(got, strings.Fields(test.want)) {
 				t.Errorf("got %q, want %q", got, strings.Fields(test.want))
 			}
@@ -47,7 +47,7 @@ func FuzzStarlarkLoads(f *testing.F) {
 	f.Add("load(\"")
 	f.Add("'\\")
 	f.Fuzz(func(t *testing.T, source string) {
-		for _, name := range (module.Starlark{}).Loads("x.star", []byte(source)) {
+		for _, name := range (module.Starlark{}).Loads(module.Module{Source: []byte(source)}) {
 			if !strings.Contains(source, name) {
 				t.Errorf("found %q, which is not in the source", name)
 			}
