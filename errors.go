@@ -90,6 +90,8 @@ func (e *LostError) how() string {
 		return "the connection was closed by this side"
 	case errors.Is(e.Cause, ErrClosed):
 		return ErrClosed.Error()
+	case errors.Is(e.Cause, errOverdue):
+		return e.Cause.Error()
 	case e.Signal != "":
 		return "signal " + e.Signal
 	case e.ExitCode >= 0:

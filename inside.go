@@ -115,11 +115,3 @@ func options(ctx context.Context) *link.Call {
 	c.Progress, _ = ctx.Value(progressKey{}).(func(done, total int64, label string))
 	return c
 }
-
-// module answers a worker's question for a module.
-func (m *Manager) module(lang, name string) ([]module.Module, error) {
-	if m.modules == nil {
-		return []module.Module{{Name: name, Missing: true}}, nil
-	}
-	return m.modules.Get(lang, name)
-}

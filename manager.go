@@ -60,6 +60,7 @@ type Manager struct {
 	sink      *output.Sink
 	recorder  *recorder
 	modules   *module.Server
+	memory    module.Memory
 	level     slog.Level // least level that workers send
 	starter   *starter.Starter
 	launching bool // the starter is being started

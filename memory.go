@@ -25,8 +25,8 @@ func init() {
 
 // imagine gives the worker a life in this process.
 func (w *Worker) imagine(_ context.Context, t *Target) (mux.Transport, error) {
-	if t.Program != "" || t.Dir != "" || t.Env != nil {
-		return nil, errors.New("fields Program, Dir and Env are for workers that have a process")
+	if t.Program != "" || t.Lang != "" || t.Dir != "" || t.Env != nil {
+		return nil, errors.New("fields Program, Lang, Dir and Env are for workers that have a process")
 	}
 	ours, theirs := transport.Pair()
 	p := &imagined{asked: make(chan struct{}), ended: make(chan struct{})}

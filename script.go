@@ -20,11 +20,11 @@ import (
 
 // Script is code that is given at run time.
 type Script struct {
-	Lang   string   // which guest runs it: "starlark"
+	Lang   string   // which guest runs it: "starlark", "python"
 	Name   string   // of its file, for tracebacks
 	Source string   // at most 16 MiB
 	Args   []string // what the script is called with
-	Steps  uint64   // how many steps it may take; 0: the guest's default
+	Steps  uint64   // how many steps it may take, where they are counted; 0: the guest's default
 }
 
 // scriptPrefix begins the names of the functions that guests are.
@@ -79,6 +79,9 @@ func (w *Worker) Run(ctx context.Context, s Script) (Value, error) {
 		}
 		return Value{}, fmt.Errorf("run %s on %s: no guest for the language %q: %s", s.Name, place(w.name, ""), s.Lang, have)
 	}
+	if w.asks != nil {
+		return w.runGuest(ctx, s)
+	}
 	f, ok := scripts.Load(s.Lang)
 	if !ok {
 		f, _ = scripts.LoadOrStore(s.Lang, newFunction[Script, Value](scriptPrefix+s.Lang, "Worker.Run", nil))
@@ -91,7 +94,8 @@ func (w *Worker) Run(ctx context.Context, s Script) (Value, error) {
 }
 
 // Value is what a script returned: nil, a bool, an integer of any size, a
-// float, a string, bytes, a time, or a list or map of such.
+// float, a string, bytes, a time, or a list or map of such; of Python also a
+// tuple, a set or an exception (package script/python).
 type Value struct{ raw []byte }
 
 // MarshalBinary is how a Value crosses.
@@ -107,7 +111,8 @@ func (v *Value) UnmarshalBinary(b []byte) error {
 }
 
 // Any is the value as nil, bool, int64, uint64, *big.Int, float64, string,
-// []byte, time.Time, []any or map[any]any.
+// []byte, time.Time, []any or map[any]any; or what package script/python has of
+// its own.
 func (v Value) Any() any {
 	if v.raw == nil {
 		return nil
@@ -131,7 +136,8 @@ func (v Value) String() string {
 }
 
 // MarshalJSON writes the value as JSON: bytes as a string of base64, times as
-// RFC 3339, keys of maps as their text. Floats that JSON lacks are an error.
+// RFC 3339, tuples and sets as lists, exceptions as objects, keys of maps as their
+// text. Floats that JSON lacks are an error.
 func (v Value) MarshalJSON() ([]byte, error) {
 	x, err := jsonable(v.Any())
 	if err != nil {
@@ -151,14 +157,13 @@ func jsonable(x any) (any, error) {
 			return nil, fmt.Errorf("JSON has no %v", x)
 		}
 	case []any:
-		out := make([]any, len(x))
-		for i, e := range x {
-			var err error
-			if out[i], err = jsonable(e); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
+		return jsonList(x)
+	case codec.Tuple:
+		return jsonList(x)
+	case codec.Set:
+		return jsonList(x)
+	case *codec.Exception:
+		return map[string]any{"type": x.Type, "message": x.Message, "traceback": x.Traceback}, nil
 	case map[any]any:
 		out := make(map[string]any, len(x))
 		for k, e := range x {
@@ -174,6 +179,17 @@ func jsonable(x any) (any, error) {
 		return out, nil
 	}
 	return x, nil
+}
+
+func jsonList(x []any) (any, error) {
+	out := make([]any, len(x))
+	for i, e := range x {
+		var err error
+		if out[i], err = jsonable(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func keyText(k any) string {

@@ -51,6 +51,9 @@ func (m *Manager) begin(ctx context.Context, t *Target) (*Worker, error) {
 	}
 	m.beginning++
 	w := &Worker{m: m, name: name, done: make(chan struct{})}
+	if t.Lang != "" {
+		w.asks = &asking{m, t.Lang, w}
+	}
 	if m.Output == OutputAtomic {
 		w.one = make(chan struct{}, 1)
 	}
@@ -79,7 +82,7 @@ func (w *Worker) begin(ctx context.Context, t *Target, launch launcher) error {
 	if _, err := w.link.Greeted(ctx); err != nil {
 		return w.stillborn(ctx, err)
 	}
-	return nil
+	return w.preload(ctx, t)
 }
 
 // enlist links w to its manager. It reports whether that is closing.
@@ -98,11 +101,15 @@ func (m *Manager) enlist(w *Worker, end mux.Transport) (closing bool) {
 // config is the manager's side of a worker's link. m.mu is held.
 func (m *Manager) config(w *Worker) link.Config {
 	cfg := link.Config{
-		Side: mux.ManagerSide, Functions: &functions, Errors: &crossing,
+		NoFiles: w.plain,
+		Side:    mux.ManagerSide, Functions: &functions, Errors: &crossing,
 		Hello:     link.Hello{Name: w.name, Build: buildID(), Level: int(m.level), Confinement: "none"},
 		Log:       w.log,
-		Modules:   m.module,
+		Modules:   w.module,
 		Container: w.shared,
+	}
+	if w.plain {
+		cfg.Output = w.tap.Write
 	}
 	if m.recorder != nil {
 		cfg.Record = m.recorder.link(w.name)

@@ -26,6 +26,12 @@ func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	var boot []byte
+	if t.Lang != "" {
+		if boot, err = t.interpret(&cmd, w.name, false); err != nil {
+			return nil, err
+		}
+	}
 	s, err := w.m.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -41,6 +47,8 @@ func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 		ours.Close()
 		return nil, w.m.startError(err)
 	}
+	// What it cannot take its end will tell.
+	_ = sendAll(ours, boot)
 	return ours, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outwork-go/outwork/internal/guest"
 	"github.com/outwork-go/outwork/internal/starter"
 )
 
@@ -20,8 +21,14 @@ type Target struct {
 	// number.
 	Name string
 	// Program is another binary that calls Main, found like a command. Empty:
-	// this program.
+	// this program. With Lang it is the interpreter, and empty is the one that
+	// the language's package finds.
 	Program string
+	// Lang is the language whose interpreter the process is to be, instead of a
+	// program that calls Main: "python", when package script/python is imported.
+	Lang string
+	// Preload are modules that the interpreter imports before Start returns.
+	Preload []string
 	// Dir is the working directory; empty: the manager's.
 	Dir string
 	// Env is the environment; nil: the manager's.
@@ -31,7 +38,7 @@ type Target struct {
 // command is what the starter is to start.
 func (t *Target) command(name string) (c starter.Command, err error) {
 	title := os.Args[0]
-	if t.Program != "" {
+	if t.Program != "" && t.Lang == "" {
 		title = t.Program
 		if c.Path, err = exec.LookPath(t.Program); err != nil {
 			return c, err
@@ -48,14 +55,31 @@ func (t *Target) command(name string) (c starter.Command, err error) {
 		}
 	}
 	c.Dir = t.Dir
-	c.Args = []string{title + " [" + name + "]"}
 	env := t.Env
 	if env == nil {
 		env = os.Environ()
 	}
-	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+	c.Env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		return strings.HasPrefix(v, starter.RoleVariable+"=") // the first one would count
 	})
-	c.Env = append(env, starter.RoleVariable+"="+starter.RoleWorker)
+	if t.Lang != "" {
+		return c, nil // its interpreter says the rest
+	}
+	c.Args = []string{title + " [" + name + "]"}
+	c.Env = append(c.Env, starter.RoleVariable+"="+starter.RoleWorker)
 	return c, nil
+}
+
+// interpret makes c that of an interpreter, and returns what it is sent first.
+func (t *Target) interpret(c *starter.Command, name string, plain bool) (boot []byte, err error) {
+	i := guest.Lookup(t.Lang)
+	if i == nil {
+		return nil, fmt.Errorf("no interpreter for the language %q is linked in: import package script/%[1]s", t.Lang)
+	}
+	if c.Path, err = i.Find(t.Program, c.Env); err != nil {
+		return nil, err
+	}
+	args, boot := i.Start(guest.Options{Functions: guestFunctions(), Plain: plain})
+	c.Args = slices.Concat([]string{c.Path}, args, []string{"[" + name + "]"}) // for ps
+	return boot, nil
 }

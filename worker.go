@@ -24,13 +24,19 @@ type Worker struct {
 	proc    process
 	capture *output.Capture // nil in memory
 	tap     *output.Tap
+	plain   bool          // its link is a pair of byte streams: no files cross, and output comes over it
 	one     chan struct{} // in atomic mode, holds the token of the one call
 	done    chan struct{}
 
 	draining atomic.Bool // it takes no more calls
 
+	asks *asking                  // of an interpreter; nil: its process runs this program or another of ours
+	key  atomic.Pointer[[32]byte] // of what was run or imported last: modules that are asked for belong to it
+	told sync.Map                 // names that Import has told the worker about
+
 	mu     sync.Mutex
 	closed bool // by this side
+	killed error // why, if this side did
 	ended  ending
 	shares map[string]*share
 }
@@ -75,6 +81,11 @@ func (w *Worker) Busy() bool { return w.link.Err() == nil && w.link.Busy() > 0 }
 
 // call is of Callee.
 func (w *Worker) call(ctx context.Context, f *link.Function, args any) (any, error) {
+	return w.callWith(ctx, f, args, options(ctx))
+}
+
+// callWith is call with options that the caller keeps.
+func (w *Worker) callWith(ctx context.Context, f *link.Function, args any, o *link.Call) (any, error) {
 	if w.draining.Load() {
 		return nil, &callError{f.Name, w.name, "", ErrClosed}
 	}
@@ -91,7 +102,7 @@ func (w *Worker) call(ctx context.Context, f *link.Function, args any) (any, err
 		w.tap.CallBegin()
 		defer w.tap.CallEnd()
 	}
-	v, err := w.link.Call(ctx, f, args, options(ctx))
+	v, err := w.link.Call(ctx, f, args, o)
 	if err == nil {
 		return v, nil
 	}
@@ -140,7 +151,10 @@ func (w *Worker) loss(function string, mayHaveRun bool) error {
 		cause = e.lost
 	}
 	w.mu.Lock()
-	if w.closed {
+	switch {
+	case w.killed != nil:
+		cause = w.killed
+	case w.closed:
 		cause = ErrClosed
 	}
 	w.mu.Unlock()
@@ -173,6 +187,16 @@ func (w *Worker) shutdown(ctx context.Context) error {
 	}
 	w.end(w.link.Shutdown)
 	return ctx.Err()
+}
+
+// kill ends the worker for a reason that its loss tells.
+func (w *Worker) kill(why error) {
+	w.mu.Lock()
+	if w.killed == nil && !w.closed {
+		w.killed = why
+	}
+	w.mu.Unlock()
+	w.proc.Signal(syscall.SIGKILL)
 }
 
 // Close ends the worker now, as Manager.Close does for all. It always returns

@@ -116,9 +116,13 @@ func (c *checker) valueKey() (name []byte, err error) {
 	return nil, refuse("a key that is %s", h)
 }
 
-// valueTag allows times, as RFC 3339 text, and integers of any size.
+// valueTag allows times, as RFC 3339 text, integers of any size, sets, tuples and
+// exceptions.
 func (c *checker) valueTag(h head) error {
 	tag := h.arg
+	if tag == tagSet || tag == tagTuple || tag == tagException {
+		return c.valueTagged(tag)
+	}
 	if tag == tagBigPos || tag == tagBigNeg {
 		if err := c.charge(1, 2*timeSize); err != nil {
 			return err
@@ -136,4 +140,42 @@ func (c *checker) valueTag(h head) error {
 		return err
 	}
 	return c.time(h)
+}
+
+// valueTagged checks what a tag of package codec's own kinds stands before.
+func (c *checker) valueTagged(tag uint64) error {
+	h, err := c.head()
+	if err != nil {
+		return below("", err)
+	}
+	if h.major != majorArray {
+		return refuse("%s where the tag %d wants an array", h, tag)
+	}
+	if tag != tagException {
+		return c.valueList(h)
+	}
+	if h.arg != exceptionFields {
+		return refuse("an exception of %d texts, not %d", h.arg, exceptionFields)
+	}
+	return c.texts(exceptionFields)
+}
+
+// texts checks n items that must be text.
+func (c *checker) texts(n int) error {
+	for i := range n {
+		h, err := c.head()
+		if err == nil && h.major != majorText {
+			err = refuse("%s, not text", h)
+		}
+		if err == nil {
+			err = c.charge(1, boxedSize)
+		}
+		if err == nil {
+			_, err = c.text(h)
+		}
+		if err != nil {
+			return below(indexStep(i), err)
+		}
+	}
+	return nil
 }

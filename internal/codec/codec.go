@@ -53,9 +53,16 @@ var (
 
 	looseMode = must(looseOptions().DecMode())
 
-	valueEncMode = must(encOptions(cbor.EncTagRequired).UserBufferEncMode())
-	valueDecMode = must(decOptions().DecMode())
+	valueEncMode = must(encOptions(cbor.EncTagRequired).UserBufferEncModeWithTags(valueTags))
+	valueDecMode = must(valueDecOptions().DecModeWithTags(valueTags))
 )
+
+// valueDecOptions leave nesting to the checker, for every tuple has a tag.
+func valueDecOptions() cbor.DecOptions {
+	o := decOptions()
+	o.MaxNestedLevels = 2*MaxDepth + 1
+	return o
+}
 
 func encOptions(timeTag cbor.EncTagMode) cbor.EncOptions {
 	return cbor.EncOptions{

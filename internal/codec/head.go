@@ -31,6 +31,10 @@ const (
 	tagTime   = 0
 	tagBigPos = 2
 	tagBigNeg = 3
+
+	tagSet       = 258        // registered: a finite set
+	tagTuple     = 0x6f770001 // of our own, as is the next
+	tagException = 0x6f770002
 )
 
 // A head is the beginning of an item: what it is, and its value, its length or

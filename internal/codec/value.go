@@ -12,7 +12,8 @@ import (
 
 // EncodeValue is the CBOR of a script's value: nil, bool, an integer of any
 // size up to *big.Int, float, string, []byte, time.Time, and []any,
-// map[any]any and map[string]any of such values. The keys of a map are
+// map[any]any and map[string]any of such values, and [Tuple], [Set] and
+// [*Exception]. The keys of a map are
 // strings, booleans, integers of int64's range or floats other than NaN.
 // Anything else is an error that names its type and place: "value[3].x: a func
 // cannot cross".
@@ -20,6 +21,9 @@ func EncodeValue(v any) ([]byte, error) {
 	w := anyWalk{left: MaxMessage}
 	if err := w.value(v, 0); err != nil {
 		return nil, fmt.Errorf("value%w", err)
+	}
+	if w.exceptions {
+		v = wired(v)
 	}
 	var buf bytes.Buffer
 	if err := valueEncMode.MarshalToBuffer(v, &buf); err != nil {
@@ -36,7 +40,7 @@ func EncodeValue(v any) ([]byte, error) {
 
 // DecodeValue is the value that data, all of it, encodes. Its types are nil,
 // bool, int64, *big.Int (an integer beyond int64), float64, string, []byte,
-// []any, map[any]any and time.Time.
+// []any, map[any]any, time.Time, [Tuple], [Set] and [*Exception].
 func DecodeValue(data []byte) (any, error) {
 	if err := checkValue(data); err != nil {
 		return nil, err
@@ -45,13 +49,14 @@ func DecodeValue(data []byte) (any, error) {
 	if err := valueDecMode.Unmarshal(data, &v); err != nil {
 		return nil, fmt.Errorf("value: %w", err)
 	}
-	return v, nil
+	return pointed(v), nil
 }
 
 // An anyWalk refuses the Go values that cannot cross, and those which are
 // endless or nearly so, before they reach the encoder.
 type anyWalk struct {
-	left int // bytes that the encoding may yet take, about
+	left       int  // bytes that the encoding may yet take, about
+	exceptions bool // it has seen some
 }
 
 func (w *anyWalk) value(v any, depth int) error {
@@ -69,6 +74,12 @@ func (w *anyWalk) value(v any, depth int) error {
 		return w.take(1 + len(v))
 	case []any:
 		return w.list(v, depth)
+	case Tuple:
+		return w.list(v, depth)
+	case Set:
+		return w.list(v, depth)
+	case *Exception:
+		return w.exception(v)
 	case map[any]any:
 		return walkMap(w, v, depth)
 	case map[string]any:

@@ -293,6 +293,10 @@ func (c *Call) discard(ev mux.Event) {
 	c.l.discardParts(h.Parts, ev.Files)
 }
 
+// Runs reports whether the other side has not ended the call yet, whether or not
+// anybody waits for it. It is called when the call has returned.
+func (c *Call) Runs() bool { return c.st != nil && c.l.conn.Stream(c.st.ID) == c.st }
+
 func (c *Call) isOver() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

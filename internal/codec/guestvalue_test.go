@@ -1,0 +1,106 @@
+package codec
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+// TestGuestValues: tuples, sets and exceptions come back as what they were.
+func TestGuestValues(t *testing.T) {
+	failed := &Exception{"ValueError", "bad", "Traceback …"}
+	for _, v := range []any{
+		Tuple{int64(1), Tuple{}, "x"},
+		Set{int64(1), "two"},
+		failed,
+		[]any{failed, map[any]any{"e": failed, "t": Tuple{nil}}},
+		Tuple{Set{failed}},
+	} {
+		b, err := EncodeValue(v)
+		if err != nil {
+			t.Errorf("%v: %v", v, err)
+			continue
+		}
+		if got, err := DecodeValue(b); err != nil || !reflect.DeepEqual(got, v) {
+			t.Errorf("%#v, %v; want %#v", got, err, v)
+		}
+	}
+	if failed.Error() != "ValueError: bad" || (&Exception{Type: "KeyError"}).Error() != "KeyError" {
+		t.Error(failed)
+	}
+}
+
+func TestGuestValuesNested(t *testing.T) {
+	v := any(Tuple{})
+	for range MaxDepth - 1 {
+		v = Tuple{v}
+	}
+	b, err := EncodeValue(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeValue(b); err != nil {
+		t.Error(err)
+	}
+	if _, err := EncodeValue(Tuple{v}); err == nil {
+		t.Error("too deep, and encoded")
+	}
+}
+
+// TestGuestValuesRefused: what a hostile worker could send in their place.
+func TestGuestValuesRefused(t *testing.T) {
+	tag := func(n uint64, item ...byte) []byte {
+		return append([]byte{0xda, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, item...)
+	}
+	for name, b := range map[string][]byte{
+		"a tuple that is a number":      tag(tagTuple, 1),
+		"a set that is a map":           tag(tagSet, 0xa0),
+		"an exception of two":           tag(tagException, 0x82, 0x60, 0x60),
+		"an exception of a number":      tag(tagException, 0x83, 0x60, 0x60, 1),
+		"an exception that is no list":  tag(tagException, 0x60),
+		"a tuple of more than there is": tag(tagTuple, 0x9a, 0, 0x10, 0, 0),
+		"a tag of a tag":                tag(tagTuple, tag(tagTuple, 0x80)...),
+		"text that is not UTF-8":        tag(tagException, 0x83, 0x61, 0xff, 0x60, 0x60),
+		"a key that is a tuple":         append([]byte{0xa1}, append(tag(tagTuple, 0x80), 0)...),
+	} {
+		if v, err := DecodeValue(b); err == nil {
+			t.Errorf("%s: %v", name, v)
+		}
+	}
+}
+
+func TestEncodeArgument(t *testing.T) {
+	type name string
+	n := 7
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct{ give, want any }{
+		{[]string{"a"}, []any{"a"}},
+		{[2]int8{1, 2}, []any{int64(1), int64(2)}},
+		{map[name][]int{"k": {1}}, map[any]any{"k": []any{int64(1)}}},
+		{&n, int64(7)},
+		{(*int)(nil), nil},
+		{name("x"), "x"},
+		{time.Second, int64(time.Second)},
+		{Tuple{[]float32{0.5}}, Tuple{[]any{0.5}}},
+		{map[string]any{"t": at}, map[any]any{"t": at}},
+		{[]byte{1}, []byte{1}},
+		{uint8(200), int64(200)},
+	} {
+		b, err := EncodeArgument(c.give)
+		if err != nil {
+			t.Errorf("%T: %v", c.give, err)
+			continue
+		}
+		if got, err := DecodeValue(b); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%T: %#v, %v", c.give, got, err)
+		}
+	}
+	var loop []any
+	loop = append(loop, nil)
+	loop[0] = loop
+	for _, v := range []any{struct{ A int }{}, func() {}, loop, map[any]any{[1]int{}: 1}} {
+		if _, err := EncodeArgument(v); err == nil {
+			t.Errorf("%T was encoded", v)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package python
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/outwork-go/outwork/internal/guest"
+)
+
+// Lang is the language's name in outwork.Target and outwork.Script.
+const Lang = "python"
+
+// Variable is the environment variable that names the interpreter.
+const Variable = "OUTWORK_PYTHON"
+
+func init() { guest.Register(Lang, interpreter{}) }
+
+// interpreter is of guest.Interpreter.
+type interpreter struct{}
+
+func (interpreter) Find(program string, env []string) (string, error) {
+	why := ""
+	if program == "" {
+		program, why = value(env, Variable), " ("+Variable+")"
+	}
+	if program == "" {
+		program, why = "python3", "; name another with Target.Program, --python or "+Variable
+	}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		if e, ok := errors.AsType[*exec.Error](err); ok {
+			err = e.Err
+		}
+		return "", fmt.Errorf("no Python: %s: %w%s", program, err, why)
+	}
+	return filepath.Abs(path)
+}
+
+// value is a variable's in env.
+func value(env []string, name string) (v string) {
+	for _, e := range env {
+		if after, ok := strings.CutPrefix(e, name+"="); ok {
+			v = after
+		}
+	}
+	return v
+}
+
+// The program that reads the runtime, with the descriptor and the number of bytes. It
+// is all that is on the command line.
+const (
+	stub       = "import os;b=b''\nwhile len(b)<%[2]d:b+=os.read(%[1]d,%[2]d-len(b))or exit(1)\nexec(compile(b,'<outwork>','exec'),{'__name__':'outwork._boot'})"
+	stubPacked = "import os,zlib;b=b''\nwhile len(b)<%[2]d:b+=os.read(%[1]d,%[2]d-len(b))or exit(1)\nexec(compile(zlib.decompress(b),'<outwork>','exec'),{'__name__':'outwork._boot'})"
+)
+
+func (interpreter) Start(o guest.Options) (args []string, boot []byte) {
+	boot = program(o)
+	if o.Plain {
+		boot = pack(boot)
+		return []string{"-I", "-c", fmt.Sprintf(stubPacked, 0, len(boot))}, boot
+	}
+	return []string{"-I", "-c", fmt.Sprintf(stub, linkFD, len(boot))}, boot
+}
+
+func (interpreter) Module(name string) (source string, ok bool) {
+	source, ok = sources()[name]
+	return source, ok
+}

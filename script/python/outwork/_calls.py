@@ -1,0 +1,117 @@
+"""What the code of a call may do while it runs: look at the call, tell its progress,
+and call what was granted."""
+
+import _thread
+import time
+
+from outwork import _link
+from outwork._run import LINK
+from outwork._values import CannotCross, decode, encode
+
+
+def current():
+    """The call that is running here; of a thread that a script started, the script's."""
+    calls = LINK.current
+    return calls.get(_thread.get_ident()) or calls.get(LINK.main) or next(iter(calls.values()), None)
+
+
+class Context:
+    """What a function may know and do of the call that it runs in."""
+
+    def __init__(self, call):
+        self._call = call
+
+    @property
+    def worker(self):
+        """The worker's name."""
+        return LINK.hello["name"]
+
+    @property
+    def deadline(self):
+        """When the caller gives up, by time.monotonic(); None: never."""
+        return self._call.deadline
+
+    @property
+    def cancelled(self):
+        """Whether the caller has given up."""
+        return self._call.cancelled
+
+    @property
+    def granted(self):
+        """The functions of the caller's that may be called."""
+        return tuple(self._call.grants)
+
+    def call(self, function, *args, **fields):
+        """Calls a function that the caller granted."""
+        return back(self._call, function, args, fields)
+
+    def progress(self, done, total=0, label=""):
+        """Tells the caller how far the call is."""
+        progress(self._call, done, total, label)
+
+
+def progress(call, done, total, label):
+    if done < 0 or total < 0:
+        raise ValueError("progress: %d of %d: neither can be negative" % (done, total))
+    payload = encode([int(done), int(total), _link.clip(str(label))])
+    if not call or call.sent or len(payload) + 12 > call.credit - 4096:
+        return
+    call.busy += 1
+    try:
+        call.credit -= len(payload) + 12
+        LINK.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
+    finally:
+        call.busy -= 1
+    call.check()
+
+
+def back(call, function, args, fields):
+    """Calls a function of the manager's; a struct's fields are given by name."""
+    if not call or call.sent or function not in call.grants:
+        have = ", ".join(call.grants) if call else ""
+        raise PermissionError("the call was not granted %r; its grants: %s" % (function, have or "none"))
+    if len(args) > 1 or args and fields:
+        raise TypeError("%s takes one argument, or the fields of one by name" % function)
+    left = int((call.deadline - time.monotonic()) * 1e9) if call.deadline else 0
+    if call.deadline and left <= 0:
+        raise TimeoutError("the call's deadline has passed")
+    payload = encode([function, left, [], [], call.id])
+    payload += encode(args[0] if args else fields)
+    if len(payload) + 12 > LINK.window:
+        raise CannotCross("the argument of %s is larger than %d KiB" % (function, LINK.window >> 10))
+    reply = LINK.ask(_link.CALL_FUNCTION, payload)
+    (parts,), i = decode(reply.payload)
+    value = decode(reply.payload, i)[0]
+    return beside(call, parts, value) if parts else value
+
+
+def beside(call, parts, value):
+    """A granted function's result, with what came beside its CBOR in its place."""
+    for part in parts:
+        bulk = LINK.bulk.get(part[2]) if part[1] == 0 else None
+        if not bulk:
+            LINK.send(part[2], _link.RESET, 0, 0, b"\0\2")
+            raise _link.Refused("the result brings a reader, stream, container or file, which Python does not take")
+        if not bulk.whole:
+            bulk.ask = _link.Ask(part[2])
+            LINK.wait(call, bulk.ask, lambda: bulk.whole)
+            call.check()
+    for field, _, stream, *_ in parts:
+        bulk = LINK.bulk.pop(stream)
+        if bulk.broken:
+            raise _link.Refused(bulk.broken)
+        value = placed(value, field, bulk.data, len(parts))
+    return value
+
+
+def placed(value, field, data, parts):
+    """value with data where it belongs. Fields are numbered as Go declares them, which
+    this side does not know: it must be the only one that came empty."""
+    if field < 0:
+        return data.decode() if isinstance(value, str) else bytes(data)
+    empty = [k for k, v in value.items() if v in (None, "", b"")]
+    if parts != 1 or len(empty) != 1:
+        raise _link.Refused("the result has several long fields, which Python cannot tell apart")
+    k = empty[0]
+    value[k] = data.decode() if value[k] == "" else bytes(data)
+    return value

@@ -1,0 +1,67 @@
+"""Says what became of a call that failed."""
+
+import linecache
+import sys
+import traceback
+
+from outwork import _link, _run
+from outwork._more import picture, text
+from outwork._values import CannotCross, encode
+
+ERRNO = {1: "fs.ErrPermission", 2: "fs.ErrNotExist", 13: "fs.ErrPermission", 17: "fs.ErrExist"}
+
+
+def status(e):
+    """The exit status that a SystemExit asks for, as the interpreter has it."""
+    code = e.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    e.code = 1
+    return 1
+
+
+def failure(call, e):
+    """An ERROR's payload."""
+    if isinstance(e, _link.Refused) and not e.kinds:
+        return encode([_link.REFUSED, _link.clip(str(e)), "", [], []])
+    if isinstance(e, SystemExit):
+        n = status(e)
+        return encode([_link.RETURNED, "exit status %d" % n, "", [], [["python.Exit", bytes(encode({"Status": n}))]]])
+    try:
+        kind, message, stack = picture(e)
+    except BaseException:
+        kind, message, stack = type(e).__name__, text(e), ""
+    said, code = kind + (message and ": " + message), _link.RETURNED
+    if isinstance(e, CannotCross) and message.startswith("the result"):
+        said, stack, code = message, "", _link.RESULT
+    kinds = list(getattr(e, "kinds", ()))
+    if isinstance(e, OSError) and e.errno:
+        kinds += ["errno:%d" % e.errno] + [ERRNO[e.errno]] * (e.errno in ERRNO)
+    clip = _link.clip
+    fields = {"Type": clip(kind), "Message": clip(message), "Traceback": clip(stack)}
+    return encode([code, clip(said), clip(stack), kinds, [["python.Exception", bytes(encode(fields))]]])
+
+
+def trace(e):
+    """An exception's traceback, without the frames of this package and of import."""
+    _run.show_source(linecache)
+    t = traceback.TracebackException(type(e), e, e.__traceback__)
+    prune(t, set())
+    s = "".join(t.format()).rstrip("\n")
+    if len(s) > _link.TEXT // 2:
+        s = s[: _link.TEXT // 4] + "\n  [...]\n" + s[-_link.TEXT // 4 :]
+    return s
+
+
+def prune(t, seen):
+    if t is None or id(t) in seen:
+        return
+    seen.add(id(t))
+    t.stack[:] = [f for f in t.stack if not f.filename.startswith(("<outwork", "<frozen importlib"))]
+    prune(t.__cause__, seen)
+    prune(t.__context__, seen)
+    for sub in getattr(t, "exceptions", None) or ():
+        prune(sub, seen)

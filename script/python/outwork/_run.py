@@ -1,0 +1,143 @@
+"""Runs scripts and functions."""
+
+import sys
+
+from outwork import _importer, _link
+from outwork._values import CannotCross, decode, encode, head
+
+LINK = None  # the one conversation of this process
+SOURCES = {}  # text by the file name that tracebacks show
+
+
+def remember(name, source):
+    """Lets tracebacks and inspect show the lines of what is in no file here."""
+    SOURCES[name] = source
+    if "linecache" in sys.modules:
+        show_source(sys.modules["linecache"])
+
+
+def show_source(linecache):
+    while SOURCES:
+        name, source = SOURCES.popitem()
+        if not isinstance(source, str):
+            from importlib.util import decode_source
+
+            source = decode_source(source)
+        linecache.cache[name] = len(source), None, source.splitlines(True), name
+
+
+class Loader:
+    """What inspect asks for a script's source."""
+
+    def __init__(self, source):
+        self.get_source = lambda name: source
+
+
+class Scripts:
+    """Scripts: [name, source, arguments, steps, what is served]."""
+
+    def main(call):
+        return True
+
+    def key(call):
+        return ""
+
+    def run(call):
+        name, source, args, steps, served = decode(decode(call.args)[0])[0]
+        call.script_args = args = args or []
+        call.result = None
+        _importer.served(served)
+        if steps:
+            raise _link.Refused("steps are not counted in Python: give the script a timeout")
+        source = source.lstrip("\ufeff")
+        remember(name, source)
+        module = type(sys)("__main__")
+        module.__dict__.update(__file__=name, __loader__=Loader(source), __builtins__=__builtins__)
+        sys.modules["__main__"], sys.argv = module, [name] + args
+        try:
+            code = compile(source, name, "exec", 0, True)
+            call_main = "main" in code.co_names and leaves_main(source, name)
+            exec(code, module.__dict__)
+            if call_main and callable(module.__dict__.get("main")):
+                call.result = module.main(*args)
+            join_threads()
+        except SystemExit as e:
+            join_threads()
+            if e.code is not None and e.code != 0:
+                raise
+        return answer(call.result)
+
+
+def leaves_main(source, name):
+    """Whether a script leaves it to its runner to call main: nothing that runs at
+    top level names it, or looks at __name__."""
+    todo = list(compile(source, name, "exec", 0x400, True).body)  # 0x400: no code, but its tree
+    while todo:
+        node = todo.pop()
+        kind = type(node).__name__
+        if kind == "Name" and node.id in ("main", "__name__"):
+            return False
+        if kind not in ("FunctionDef", "AsyncFunctionDef", "ClassDef", "Lambda"):
+            for field in getattr(node, "_fields", ()):
+                v = getattr(node, field)
+                todo += v if isinstance(v, list) else (v,)
+    return True
+
+
+def join_threads():
+    """A script has ended when its threads have."""
+    threading = sys.modules.get("threading")
+    for t in threading and threading.enumerate() or ():
+        if not (t.daemon or t is threading.current_thread() or t is threading.main_thread()):
+            t.join()
+
+
+class Functions:
+    """Calls of functions in modules: [module, name, arguments, keywords, flags], and
+    what is served, when that is not known yet."""
+
+    def take(call):
+        if call.value is None:
+            v = call.value = decode(decode(call.args)[0])[0]
+            if len(v) > 5:
+                _importer.served(v.pop())
+            LINK.reserved |= v[4] & 2
+        return call.value
+
+    def main(call):
+        return Functions.take(call)[4] & 2
+
+    def key(call):
+        return tuple(Functions.take(call)[:2])
+
+    def run(call):
+        module, name, args, keywords, flags = Functions.take(call)
+        if module not in sys.modules:
+            __import__(module)
+        if not name:
+            return answer(None)
+        f = sys.modules[module]
+        for part in name.split("."):
+            if not hasattr(f, part):
+                raise AttributeError("module %r has no %s" % (module, name))
+            f = getattr(f, part)
+        if flags & 1:
+            from outwork import _calls
+
+            args.insert(0, _calls.Context(call))
+        return answer(f(*args, **keywords))
+
+
+def answer(value):
+    """The REPLY of a call. Its result crosses as the bytes of its CBOR."""
+    try:
+        raw = encode(value)
+        if len(raw) > _link.LARGEST:
+            raise CannotCross("it takes %d bytes, more than %d" % (len(raw), _link.LARGEST))
+    except CannotCross as e:
+        e.why, e.path = "the result cannot be sent: %s%s" % (e.path and "result%s: " % e.path, e.why), ""
+        raise
+    return _link.REPLY, b"\x81\x80" + head(0x40, len(raw)) + raw
+
+
+_link.HANDLERS.update({"guest.script": Scripts, "guest.call": Functions})

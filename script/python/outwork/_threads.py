@@ -1,0 +1,173 @@
+"""What a link does when one thread is not enough: the watch, which listens while the
+main thread is busy; calls on threads; cancelling; and what seldom comes."""
+
+import _signal
+import _thread
+from time import monotonic
+
+from outwork import _link
+from outwork._link import CREDIT, DATA, END, ERROR, MESSAGE, MORE, PAYLOAD, RESET, TICK, wake
+
+THREADS = 64  # how many calls run beside the main thread; others wait
+
+
+def watch(link):
+    quiet = 0
+    while True:
+        late = link.entered and monotonic() - link.entered > TICK
+        if (late or link.current.keys() - {link.main}) and link.entered and link.right.acquire(False):
+            listen(link)
+        quiet = 0 if link.running else quiet + 1
+        if quiet > 20:
+            quiet, link.parked = 0, True
+            if not link.running:
+                link.alarm.acquire()
+            link.parked = False
+        link.alarm.acquire(True, TICK)
+
+
+def listen(link):
+    """Reads in the main thread's place until that can go on."""
+    try:
+        link.flush()
+        while True:
+            dispatch(link, link.step())
+            if link.idle or link.jobs:
+                break
+    except BaseException as e:
+        end(e)
+    link.right.release()
+    link.wake_main()
+
+
+def end(e):
+    """The process cannot go on."""
+    import os
+    import sys
+    import traceback
+
+    if isinstance(e, SystemExit):
+        print(e.code, file=sys.stderr)
+    else:
+        traceback.print_exception(type(e), e, e.__traceback__)
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def dispatch(link, call):
+    """Has a call run by somebody else than who has read it."""
+    if not call:
+        return
+    here = link.here(call)
+    if here and link.idle or call.handler and call.handler.main(call):
+        link.jobs.append(call)
+        link.wake_main()
+    elif link.spare:
+        link.spare.pop()(call)
+    elif link.threads < THREADS:
+        link.threads += 1
+        share_threading(link.main)
+        _thread.start_new_thread(work, (link, call))
+    else:
+        link.queue.append(call)
+
+
+def work(link, call):
+    """The life of a thread that runs calls."""
+    lock, given = _thread.allocate_lock(), []
+    lock.acquire()
+
+    def give(call):
+        given.append(call)
+        lock.release()
+
+    while True:
+        try:
+            if call:
+                link.run(call)
+            call = link.queue.pop(0) if link.queue else None
+            if not call:
+                link.spare.append(give)
+                lock.acquire()
+                call = given.pop()
+        except KeyboardInterrupt:  # it was for a call that had just ended
+            if call and not call.sent:
+                link.finish(call, ERROR, _link.failure(call, KeyboardInterrupt()))
+
+
+def share_threading(main):
+    """threading takes the thread that imports it first for the main one."""
+    import threading
+
+    first = threading.main_thread()
+    if first.ident != main:
+        threading._active.pop(first._ident, None)
+        first._ident = main
+        threading._active[main] = first
+
+
+def cancel(link, call):
+    if call.cancelled or call.sent:
+        call.cancelled = True
+        return
+    call.cancelled = True
+    for ask in list(call.asks):
+        wake(ask.lock)
+    if call.thread == link.main:
+        _signal.pthread_kill(link.main, _signal.SIGINT)
+    elif call.thread and not call.busy:
+        import ctypes
+
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread), ctypes.py_object(KeyboardInterrupt))
+
+
+class Bulk:
+    """Bytes on their way beside a result that this side has asked for."""
+
+    def __init__(self):
+        self.data, self.whole, self.broken, self.ask = bytearray(), False, "", None
+
+
+def rare(link, stream, kind, flags, payload):
+    """Takes a frame that is not of a plain call, or of an answer."""
+    if kind == _link.OPEN:
+        link.bulk[stream] = Bulk()
+    elif stream in link.calls:
+        call = link.calls[stream]
+        if kind == RESET:
+            cancel(link, call)
+            for ask in list(call.asks):
+                wake(ask.lock)
+        elif kind == CREDIT:
+            call.credit += int.from_bytes(payload, "big")
+            for ask in list(call.asks):
+                wake(ask.lock)
+    elif stream in link.bulk:
+        bulk = link.bulk[stream]
+        if kind == DATA:
+            bulk.data += payload
+            if not flags & END:
+                return link.give(stream, len(payload))
+        else:
+            bulk.broken = "what should have come beside the result did not"
+        bulk.whole = True
+        if bulk.ask:
+            wake(bulk.ask.lock)
+
+
+def long(link, call, handle, payload):
+    """Sends a message that takes more than one frame, or more credit than there is."""
+    payload, ask = memoryview(payload), _link.Ask(call.id)
+    while payload:
+        n = min(call.credit - 12, PAYLOAD, len(payload))
+        if n >= min(4096, len(payload)):
+            call.credit -= n + 12
+            link.send(call.id, MESSAGE, handle, END if n == len(payload) else MORE, payload[:n])
+            payload = payload[n:]
+            continue
+        link.flush()
+        have = call.credit
+        link.wait(call, ask, lambda: call.credit > have)
+        if call.cancelled:
+            return link.send(call.id, RESET, 0, 0, b"\0\1")
+        ask = _link.Ask(call.id)

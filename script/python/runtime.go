@@ -1,0 +1,96 @@
+package python
+
+import (
+	"bytes"
+	"compress/zlib"
+	"embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/outwork-go/outwork/internal/guest"
+	"github.com/outwork-go/outwork/internal/starter"
+)
+
+const linkFD = starter.LinkFD
+
+// The runtime: a package that is sent, and never is on a disk over there.
+//
+//go:embed outwork/*.py
+var files embed.FS
+
+// first is the module that is not imported but run, and core those that are sent with
+// it. The others are asked for when they are imported.
+const first = "outwork._boot"
+
+var core = []string{"outwork._importer", "outwork._link", "outwork._run", "outwork._threads", "outwork._values"}
+
+// sources are the runtime's modules, shrunk, by the name that they are imported by.
+var sources = sync.OnceValue(func() map[string]string {
+	out := map[string]string{}
+	names, err := fs.Glob(files, "outwork/*.py")
+	if err != nil {
+		panic(err) // of a constant pattern
+	}
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		out["outwork."+strings.TrimSuffix(path.Base(name), ".py")] = shrink(string(text))
+	}
+	return out
+})
+
+// program is the text that a process is sent first.
+func program(o guest.Options) []byte {
+	var b bytes.Buffer
+	b.WriteString("SOURCES={")
+	modules := core
+	if o.Plain {
+		modules = append(slices.Clone(core), "outwork._plain")
+	}
+	for _, name := range modules {
+		fmt.Fprintf(&b, "%q:%s,\n", name, literal(sources()[name]))
+	}
+	b.WriteString("}\nOPTIONS={'functions':{")
+	for _, name := range slices.Sorted(maps.Keys(o.Functions)) {
+		fmt.Fprintf(&b, "%q:%s,", name, strconv.QuoteToASCII(o.Functions[name]))
+	}
+	fmt.Fprintf(&b, "},'plain':%d}\n", btoi(o.Plain))
+	b.WriteString(sources()[first])
+	return b.Bytes()
+}
+
+// literal is source as Python's raw string, which is read faster than one with escapes.
+func literal(source string) string {
+	if strings.Contains(source, `'''`) || strings.HasSuffix(source, `\`) {
+		return strconv.QuoteToASCII(source)
+	}
+	return "r'''" + source + "'''"
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func pack(b []byte) []byte {
+	var out bytes.Buffer
+	w, err := zlib.NewWriterLevel(&out, zlib.BestCompression)
+	if err == nil {
+		w.Write(b) // to memory
+		err = w.Close()
+	}
+	if err != nil {
+		panic(err) // of a constant level
+	}
+	return out.Bytes()
+}
