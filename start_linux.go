@@ -43,7 +43,7 @@ func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	defer theirs.Close()
 	cmd.Link = theirs
 	w.tap = w.m.sink.Worker(w.name)
-	if err := w.execCaptured(ctx, s, &cmd); err != nil {
+	if err := w.execCaptured(ctx, s, &cmd, nil); err != nil {
 		ours.Close()
 		return nil, w.m.startError(err)
 	}
@@ -52,14 +52,18 @@ func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	return ours, nil
 }
 
-// execCaptured starts cmd with its output captured.
-func (w *Worker) execCaptured(ctx context.Context, s *starter.Starter, cmd *starter.Command) error {
+// execCaptured starts cmd with its output captured, but for what it writes to stdout
+// when that is given: its link.
+func (w *Worker) execCaptured(ctx context.Context, s *starter.Starter, cmd *starter.Command, stdout *os.File) error {
 	p, err := openPipes()
 	if err != nil {
 		return err
 	}
 	defer p.closeWriters()
 	cmd.Stdout, cmd.Stderr = p.out[1], p.err[1]
+	if stdout != nil {
+		cmd.Stdout = stdout
+	}
 	// A start that is given up half way would leave a process that nobody waits for.
 	proc, err := s.Start(context.WithoutCancel(ctx), *cmd)
 	if err != nil {

@@ -6,6 +6,7 @@ package hook
 
 import (
 	"context"
+	"os"
 	"reflect"
 
 	"github.com/outwork-go/outwork/internal/link"
@@ -15,6 +16,11 @@ var (
 	// Start starts a worker of manager, an *outwork.Manager, in this process, and
 	// returns it as an *outwork.Worker; target is an outwork.Target.
 	Start func(ctx context.Context, manager, target any) (any, error)
+
+	// StartPlain starts a worker whose process is an interpreter and whose link is
+	// its standard input and output, through relay, which may put something of its
+	// own between the manager's ends and those it returns; nil: nothing.
+	StartPlain func(ctx context.Context, manager, target any, relay func(r, w *os.File) (*os.File, *os.File)) (any, error)
 
 	// Function is what f, an outwork.AnyFunction, is to a link.
 	Function func(f any) *link.Function

@@ -45,9 +45,9 @@ func Serve() error {
 func (s *server) start(_ context.Context, a *startArgs) (*startReply, error) {
 	c, err := s.sup.Start(host.Spec{
 		Path: a.Path, Args: a.Args, Env: a.Env, Dir: a.Dir,
-		Files: []*os.File{nil, a.Stdout, a.Stderr, a.Link},
+		Files: []*os.File{a.Stdin, a.Stdout, a.Stderr, a.Link},
 	})
-	for _, f := range []*os.File{a.Link, a.Stdout, a.Stderr} {
+	for _, f := range []*os.File{a.Link, a.Stdin, a.Stdout, a.Stderr} {
 		if f != nil {
 			f.Close()
 		}

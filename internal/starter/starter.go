@@ -43,6 +43,7 @@ type startArgs struct {
 	Env    []string
 	Dir    string
 	Link   *os.File
+	Stdin  *os.File
 	Stdout *os.File
 	Stderr *os.File
 }

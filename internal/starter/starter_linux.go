@@ -108,6 +108,7 @@ type Command struct {
 	Path           string // of the executable; empty: this program
 	Args, Env      []string
 	Dir            string
+	Stdin          *os.File // nil: nothing to read; it stays the caller's
 	Stdout, Stderr *os.File // write ends; they stay the caller's
 	Link           *os.File // becomes LinkFD; it stays the caller's
 }
@@ -153,7 +154,7 @@ func (s *Starter) launch(c Command) (*Process, error) {
 	if c.Path == "" {
 		c.Path = "/proc/self/exe"
 	}
-	v, err := s.l.Call(context.Background(), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdout, c.Stderr}, nil)
+	v, err := s.l.Call(context.Background(), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdin, c.Stdout, c.Stderr}, nil)
 	if err != nil {
 		return nil, s.explain(err)
 	}

@@ -49,20 +49,18 @@ func value(env []string, name string) (v string) {
 	return v
 }
 
-// The program that reads the runtime, with the descriptor and the number of bytes. It
-// is all that is on the command line.
-const (
-	stub       = "import os;b=b''\nwhile len(b)<%[2]d:b+=os.read(%[1]d,%[2]d-len(b))or exit(1)\nexec(compile(b,'<outwork>','exec'),{'__name__':'outwork._boot'})"
-	stubPacked = "import os,zlib;b=b''\nwhile len(b)<%[2]d:b+=os.read(%[1]d,%[2]d-len(b))or exit(1)\nexec(compile(zlib.decompress(b),'<outwork>','exec'),{'__name__':'outwork._boot'})"
-)
+// The program that reads the runtime from a descriptor: a number of bytes, which an
+// expression unpacks. It is all that is on the command line.
+const stub = "import os,zlib;b=b''\nwhile len(b)<%[2]d:b+=os.read(%[1]d,%[2]d-len(b))or exit(1)\n" +
+	"b=%[3]s.split(b'\\0');exec(compile(b[0],'<outwork>','exec'),{'__name__':'outwork._boot','PARTS':b})"
 
 func (interpreter) Start(o guest.Options) (args []string, boot []byte) {
 	boot = program(o)
 	if o.Plain {
 		boot = pack(boot)
-		return []string{"-I", "-c", fmt.Sprintf(stubPacked, 0, len(boot))}, boot
+		return []string{"-I", "-c", fmt.Sprintf(stub, 0, len(boot), "zlib.decompress(b)")}, boot
 	}
-	return []string{"-I", "-c", fmt.Sprintf(stub, linkFD, len(boot))}, boot
+	return []string{"-I", "-c", fmt.Sprintf(strings.Replace(stub, ",zlib", "", 1), linkFD, len(boot), "b")}, boot
 }
 
 func (interpreter) Module(name string) (source string, ok bool) {

@@ -28,7 +28,7 @@ var files embed.FS
 // it. The others are asked for when they are imported.
 const first = "outwork._boot"
 
-var core = []string{"outwork._importer", "outwork._link", "outwork._run", "outwork._threads", "outwork._values"}
+var core = []string{"outwork._importer", "outwork._link", "outwork._run", "outwork._scripts", "outwork._threads", "outwork._values"}
 
 // sources are the runtime's modules, shrunk, by the name that they are imported by.
 var sources = sync.OnceValue(func() map[string]string {
@@ -47,32 +47,24 @@ var sources = sync.OnceValue(func() map[string]string {
 	return out
 })
 
-// program is the text that a process is sent first.
+// program is what a process is sent first: the text of first, which begins with its
+// OPTIONS, then name and text of each module of core, with a NUL between any two. (As
 func program(o guest.Options) []byte {
 	var b bytes.Buffer
-	b.WriteString("SOURCES={")
-	modules := core
-	if o.Plain {
-		modules = append(slices.Clone(core), "outwork._plain")
-	}
-	for _, name := range modules {
-		fmt.Fprintf(&b, "%q:%s,\n", name, literal(sources()[name]))
-	}
-	b.WriteString("}\nOPTIONS={'functions':{")
+	b.WriteString("OPTIONS={'functions':{")
 	for _, name := range slices.Sorted(maps.Keys(o.Functions)) {
 		fmt.Fprintf(&b, "%q:%s,", name, strconv.QuoteToASCII(o.Functions[name]))
 	}
 	fmt.Fprintf(&b, "},'plain':%d}\n", btoi(o.Plain))
 	b.WriteString(sources()[first])
-	return b.Bytes()
-}
-
-// literal is source as Python's raw string, which is read faster than one with escapes.
-func literal(source string) string {
-	if strings.Contains(source, `'''`) || strings.HasSuffix(source, `\`) {
-		return strconv.QuoteToASCII(source)
+	modules := core
+	if o.Plain {
+		modules = append(slices.Clone(core), "outwork._plain")
 	}
-	return "r'''" + source + "'''"
+	for _, name := range modules {
+		fmt.Fprintf(&b, "\x00%s\x00%s", name, sources()[name])
+	}
+	return b.Bytes()
 }
 
 func btoi(b bool) int {

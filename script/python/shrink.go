@@ -1,9 +1,12 @@
 package python
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
-// shrink is Python source without comments, docstrings and blank lines, and with one
-// space a level of indentation. It knows as much of the language as the runtime uses:
+// shrink is Python source without comments, docstrings and blank lines, with one
+// space a level of indentation, and S for self. It knows as much of the language as the runtime uses:
 // four spaces a level, and no statement that spans lines but inside brackets or a
 // string.
 func shrink(source string) string {
@@ -73,6 +76,13 @@ func (s *shrinker) statement() (text string, doc bool) {
 		case strings.IndexByte(")]}", c) >= 0:
 			depth--
 		}
+		if word := s.word(); word != "" {
+			if word == "self" {
+				word = "S"
+			}
+			b.WriteString(word)
+			continue
+		}
 		if c == ' ' && tight(b.String(), s.rest[1:]) {
 			s.take(1)
 			continue
@@ -86,6 +96,15 @@ func (s *shrinker) statement() (text string, doc bool) {
 func tight(before, after string) bool {
 	const marks = "=+-*/%<>|&,:()[]{}!"
 	return before == "" || after == "" || strings.ContainsRune(marks, rune(before[len(before)-1])) || strings.ContainsRune(marks, rune(after[0]))
+}
+
+// word takes an identifier or number off, if one is next.
+func (s *shrinker) word() string {
+	end := strings.IndexFunc(s.rest, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if end < 0 {
+		end = len(s.rest)
+	}
+	return s.take(end)
 }
 
 // str takes a string literal off.

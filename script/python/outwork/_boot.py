@@ -1,5 +1,5 @@
-"""The first that runs. Whoever sends it puts before it SOURCES, the text of the
-modules that are always needed, by name, and OPTIONS. The others are asked for when
+"""The first that runs. Whoever sends it puts OPTIONS before it, and behind it the
+modules that are always needed: PARTS is all of that. The others are asked for when
 they are imported; nothing is read from a file."""
 
 import os
@@ -7,13 +7,23 @@ import sys
 from _frozen_importlib import ModuleSpec
 
 
+SOURCES = {name.decode(): text for name, text in zip(PARTS[1::2], PARTS[2::2])}
+
+WATCHED = {"linecache", "logging"}  # to which something is done when they are imported
+ROOTS = ()  # the top-level names that are served
+
+
 class Own:
-    """Finds and loads the modules of this package."""
+    """Finds served modules, and finds and loads those of this package."""
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         if name.startswith("outwork."):
             return ModuleSpec(name, cls, origin="<%s>" % name)
+        if name in WATCHED:
+            return __import__("outwork._local")._local.watched(name, WATCHED)
+        if name.partition(".")[0] in ROOTS:
+            return __import__("outwork._importer")._importer.find_spec(name)
 
     @staticmethod
     def create_module(spec):
@@ -22,15 +32,19 @@ class Own:
     @classmethod
     def exec_module(cls, module):
         name = module.__name__
-        exec(compile(cls.get_source(name), "<%s>" % name, "exec", 0, True), module.__dict__)
+        exec(compile(cls.text(name), "<%s>" % name, "exec", 0, True), module.__dict__)
 
     @staticmethod
-    def get_source(name):
+    def text(name):
         if name not in SOURCES:
             from outwork import _importer
 
             SOURCES[name] = _importer.own(name)
         return SOURCES[name]
+
+    @classmethod
+    def get_source(cls, name):
+        return cls.text(name).decode()
 
 
 def attribute(name):
@@ -74,13 +88,17 @@ def boot():
     else:
         os.set_inheritable(3, False)
         ends = socket(3)
-    from outwork import _importer, _link, _run
+    from outwork import _link, _run
 
-    link = _run.LINK = _importer.LINK = _link.Link(*ends, OPTIONS["functions"])
-    sys.meta_path.insert(1, _importer)
+    global ROOTS
+    ROOTS, link = _run.ROOTS, _link.Link(*ends, OPTIONS["functions"])
+    _run.LINK = link
     if OPTIONS["plain"]:
         _plain.forward(link)
-    link.live()
+    try:
+        link.live()
+    except BaseException as e:
+        __import__("outwork._threads")._threads.end(link, e)
 
 
 boot()

@@ -4,7 +4,7 @@ and call what was granted."""
 import _thread
 import time
 
-from outwork import _link
+from outwork import _link, _threads
 from outwork._run import LINK
 from outwork._values import CannotCross, decode, encode
 
@@ -53,7 +53,7 @@ class Context:
 def progress(call, done, total, label):
     if done < 0 or total < 0:
         raise ValueError("progress: %d of %d: neither can be negative" % (done, total))
-    payload = encode([int(done), int(total), _link.clip(str(label))])
+    payload = encode([int(done), int(total), str(label)[:4096].encode("utf-8", "replace").decode()])
     if not call or call.sent or len(payload) + 12 > call.credit - 4096:
         return
     call.busy += 1
@@ -93,7 +93,7 @@ def beside(call, parts, value):
             LINK.send(part[2], _link.RESET, 0, 0, b"\0\2")
             raise _link.Refused("the result brings a reader, stream, container or file, which Python does not take")
         if not bulk.whole:
-            bulk.ask = _link.Ask(part[2])
+            bulk.ask = _threads.Ask(part[2])
             LINK.wait(call, bulk.ask, lambda: bulk.whole)
             call.check()
     for field, _, stream, *_ in parts:

@@ -8,7 +8,13 @@ from outwork import _link, _run
 from outwork._more import picture, text
 from outwork._values import CannotCross, encode
 
+RETURNED, UNKNOWN, RESULT, REFUSED = 1, 3, 5, 6  # codes of an ERROR
+TEXT = 64 << 10  # bytes of an error's text, or of its traceback
 ERRNO = {1: "fs.ErrPermission", 2: "fs.ErrNotExist", 13: "fs.ErrPermission", 17: "fs.ErrExist"}
+
+
+def clip(s):
+    return s.encode("utf-8", "backslashreplace")[:TEXT].decode("utf-8", "ignore")
 
 
 def status(e):
@@ -25,22 +31,24 @@ def status(e):
 
 def failure(call, e):
     """An ERROR's payload."""
+    if not call.handler:
+        known = ", ".join(_link.HANDLERS)
+        return encode([UNKNOWN, "there is no function %r; known functions are %s" % (call.function, known), "", [], []])
     if isinstance(e, _link.Refused) and not e.kinds:
-        return encode([_link.REFUSED, _link.clip(str(e)), "", [], []])
+        return encode([REFUSED, clip(str(e)), "", [], []])
     if isinstance(e, SystemExit):
         n = status(e)
-        return encode([_link.RETURNED, "exit status %d" % n, "", [], [["python.Exit", bytes(encode({"Status": n}))]]])
+        return encode([RETURNED, "exit status %d" % n, "", [], [["python.Exit", bytes(encode({"Status": n}))]]])
     try:
         kind, message, stack = picture(e)
     except BaseException:
         kind, message, stack = type(e).__name__, text(e), ""
-    said, code = kind + (message and ": " + message), _link.RETURNED
+    said, code = kind + (message and ": " + message), RETURNED
     if isinstance(e, CannotCross) and message.startswith("the result"):
-        said, stack, code = message, "", _link.RESULT
+        said, stack, code = message, "", RESULT
     kinds = list(getattr(e, "kinds", ()))
     if isinstance(e, OSError) and e.errno:
         kinds += ["errno:%d" % e.errno] + [ERRNO[e.errno]] * (e.errno in ERRNO)
-    clip = _link.clip
     fields = {"Type": clip(kind), "Message": clip(message), "Traceback": clip(stack)}
     return encode([code, clip(said), clip(stack), kinds, [["python.Exception", bytes(encode(fields))]]])
 
@@ -51,8 +59,8 @@ def trace(e):
     t = traceback.TracebackException(type(e), e, e.__traceback__)
     prune(t, set())
     s = "".join(t.format()).rstrip("\n")
-    if len(s) > _link.TEXT // 2:
-        s = s[: _link.TEXT // 4] + "\n  [...]\n" + s[-_link.TEXT // 4 :]
+    if len(s) > TEXT // 2:
+        s = s[: TEXT // 4] + "\n  [...]\n" + s[-TEXT // 4 :]
     return s
 
 

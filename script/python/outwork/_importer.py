@@ -1,25 +1,15 @@
-"""import asks the manager: GET_MODULE for what its roots serve, nothing else. This
-module itself is the finder. What few imports need is in _local."""
+"""import asks the manager: GET_MODULE for what its roots serve, nothing else. What few
+imports need is in _local."""
 
 import sys
 from _frozen_importlib import ModuleSpec
 
-from outwork import _link
+from outwork import _link, _run
+from outwork._run import ROOTS
 from outwork._values import decode, encode
 
-LINK = None
-ROOTS = {}  # the top-level names that are served; True: a namespace package
 KEPT = {}  # answers by name: (path, package, source), or None for what is missing
 OVERRIDDEN = set()  # served names that hide the standard library's
-WATCHED = {"linecache", "logging"}  # to which something is done when they are imported
-
-
-def served(what):
-    """Takes in what the manager tells: [roots, namespaces, modules]."""
-    roots, namespaces, modules = what
-    ROOTS.update(dict.fromkeys(roots, False))
-    ROOTS.update(dict.fromkeys(namespaces, True))
-    keep(modules)
 
 
 def keep(modules):
@@ -28,7 +18,7 @@ def keep(modules):
 
 
 def ask(lang, name):
-    return decode(LINK.ask(_link.GET_MODULE, encode([lang, name])).payload)[0][0]
+    return decode(_run.LINK.ask(_link.GET_MODULE, encode([lang, name])).payload)[0][0]
 
 
 def fetch(name):
@@ -40,16 +30,12 @@ def fetch(name):
 
 def own(name):
     """The source of a module of this package."""
-    return ask("outwork", name)[0][3].decode()
+    return ask("outwork", name)[0][3]
 
 
-def find_spec(name, path=None, target=None):
-    if name in WATCHED:
-        from outwork import _local
-
-        return _local.watched(name)
+def find_spec(name):
     top, _, rest = name.partition(".")
-    if top not in ROOTS or rest and not KEPT.get(name.rpartition(".")[0]):
+    if rest and not KEPT.get(name.rpartition(".")[0]):
         return None
     if not rest and top not in OVERRIDDEN:
         names = getattr(sys, "stdlib_module_names", None)
@@ -72,10 +58,6 @@ def find_spec(name, path=None, target=None):
         if package:
             spec.submodule_search_locations.append(folder)
         return spec
-
-
-def invalidate_caches():
-    pass
 
 
 class Loader:

@@ -27,10 +27,8 @@ PAYLOAD = 1 << 20  # bytes of a frame, at most
 WINDOW = 1 << 20  # bytes that the manager may send ahead on a stream
 STREAMS = 1024  # calls, and what belongs to them, at once
 LARGEST = 16 << 20  # bytes of a message
-TEXT = 64 << 10  # bytes of an error's text, or of its traceback
 TICK = 0.003  # seconds after which the watch listens in place of the main thread
 QUICK = 0.001  # seconds: what takes longer does not run where it was read
-RETURNED, UNKNOWN, RESULT, REFUSED = 1, 3, 5, 6  # codes of an ERROR
 
 HANDLERS = {}  # what runs a function of this side's, by its name
 
@@ -57,17 +55,6 @@ class Call:
             raise KeyboardInterrupt
 
 
-class Ask:
-    """A question of this side's and its answer, or whatever else somebody waits
-    for."""
-
-    handle = None  # of the answer
-
-    def __init__(self, id):
-        self.id, self.lock, self.partial, self.files = id, _thread.allocate_lock(), [], []
-        self.lock.acquire()
-
-
 def wake(lock):
     """Releases a lock that somebody waits for, or will."""
     try:
@@ -83,6 +70,7 @@ class Link:
     reserved = 0  # the main thread is for who asks for it, and for what is quick
     entered = running = 0  # when somebody's code was last begun, and how many such run
     threads = 0
+    words = 2  # where last words are written
 
     def __init__(self, source, sink, functions):
         self.source, self.sink, self.functions = source, sink, functions
@@ -203,49 +191,16 @@ class Link:
     def ask(self, handle, payload):
         """Asks the manager, and returns the Ask with what it replied. It ends early
         when the call that asks is cancelled."""
-        call = self.current.get(_thread.get_ident())
-        if call:
-            call.busy += 1
-        try:
-            with self.writing:
-                ask = self.asks[self.next] = Ask(self.next)
-                self.next += 2
-                self.frame(ask.id, OPEN, handle, END, payload)
-            self.flush()
-            self.wait(call, ask, lambda: ask.handle is not None)
-        finally:
-            if call:
-                call.busy -= 1
-        if ask.handle is None:
-            self.send(ask.id, RESET, 0, 0, b"\0\1")
-        if call:
-            call.check()
-        if ask.handle == REPLY:
-            return ask
-        e = Refused("the manager gave the question up")
-        if ask.handle == ERROR:
-            _, said, _, kinds, _ = decode(ask.payload)[0]
-            e = Refused(said)
-            e.kinds = kinds
-        raise e
+        from outwork import _threads
+
+        return _threads.ask(self, handle, payload)
 
     def wait(self, call, ask, done):
         """Returns when done, or when the call is cancelled. The main thread reads
         meanwhile, if nobody else does."""
-        if call:
-            call.asks.append(ask)
-        while not done() and not (call and call.cancelled):
-            if _thread.get_ident() == self.main and self.right.acquire(False):
-                while not done() and not (call and call.cancelled):
-                    self.dispatch(self.step())
-                self.flush()
-                self.entered = monotonic()
-                self.right.release()
-            else:
-                self.wake_watch(True)
-                ask.lock.acquire()
-        if call:
-            call.asks.remove(ask)
+        from outwork import _threads
+
+        _threads.wait(self, call, ask, done)
 
     # Running.
 
@@ -303,7 +258,7 @@ class Link:
         try:
             try:
                 call.check()
-                answer = h.run(call) if h else unknown(call)
+                answer = h.run(call)
             finally:
                 call.thread = None
         except BaseException as e:
@@ -363,18 +318,11 @@ class Link:
             raise KeyboardInterrupt
 
 
-def unknown(call):
-    return ERROR, encode([UNKNOWN, "there is no function %r; known functions are %s" % (call.function, ", ".join(HANDLERS)), "", [], []])
-
-
 def failure(call, e):
     """The payload of the ERROR that an exception makes of a call."""
     if isinstance(e, KeyboardInterrupt) and call.cancelled:
-        return encode([RETURNED, "cancelled", "", ["context.Canceled"], []])
+        return encode([1, "cancelled", "", ["context.Canceled"], []])
     from outwork import _errors
 
     return _errors.failure(call, e)
 
-
-def clip(s):
-    return s.encode("utf-8", "backslashreplace")[:TEXT].decode("utf-8", "ignore")

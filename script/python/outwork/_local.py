@@ -54,9 +54,9 @@ def data(path):
     return found[2]
 
 
-def watched(name):
+def watched(name, waiting):
     """The spec of a watched module, whose loader does something behind the import."""
-    _importer.WATCHED.discard(name)
+    waiting.discard(name)
     from importlib.util import find_spec
 
     spec = find_spec(name)
@@ -78,7 +78,7 @@ class Behind:
         if module.__name__ == "logging":
             from outwork import _logs
 
-            _logs.install(module, _importer.LINK)
+            _logs.install(module, _run.LINK)
         else:
             _run.show_source(module)
 

@@ -50,7 +50,7 @@ def install(logging, link):
 
     logging.root.addHandler(Forward())
     follow(link.level)
-    link.level_changed.append(follow)
+    link.levels += (follow,)
 
 
 def cut(s):

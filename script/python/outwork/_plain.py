@@ -13,6 +13,8 @@ CHUNK = 65536  # bytes of one OUTPUT
 def redirect():
     """Takes 0 and 1 for the link, and gives the process others."""
     source, sink = os.dup(0), os.dup(1)
+    for fd in (source, sink):
+        os.set_blocking(fd, True)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -31,6 +33,7 @@ def forward(link):
     import fcntl
     import termios
 
+    link.words = os.dup(2)
     lock, pipes = _thread.allocate_lock(), {}
     for fd in (1, 2):
         pipes[fd], w = os.pipe()

@@ -2,11 +2,23 @@
 
 import sys
 
-from outwork import _importer, _link
+from outwork import _link
 from outwork._values import CannotCross, decode, encode, head
 
 LINK = None  # the one conversation of this process
+ROOTS = {}  # the top-level names that are served; True: a namespace package
 SOURCES = {}  # text by the file name that tracebacks show
+
+
+def served(what):
+    """Takes in what the manager tells: [roots, namespaces, modules]."""
+    roots, namespaces, modules = what
+    ROOTS.update(dict.fromkeys(roots, False))
+    ROOTS.update(dict.fromkeys(namespaces, True))
+    if modules:
+        from outwork import _importer
+
+        _importer.keep(modules)
 
 
 def remember(name, source):
@@ -17,13 +29,10 @@ def remember(name, source):
 
 
 def show_source(linecache):
-    while SOURCES:
-        name, source = SOURCES.popitem()
-        if not isinstance(source, str):
-            from importlib.util import decode_source
+    from outwork import _scripts
 
-            source = decode_source(source)
-        linecache.cache[name] = len(source), None, source.splitlines(True), name
+    while SOURCES:
+        _scripts.show(linecache, *SOURCES.popitem())
 
 
 class Loader:
@@ -31,6 +40,12 @@ class Loader:
 
     def __init__(self, source):
         self.get_source = lambda name: source
+
+
+def _scripts():
+    from outwork import _scripts
+
+    return _scripts
 
 
 class Scripts:
@@ -43,10 +58,10 @@ class Scripts:
         return ""
 
     def run(call):
-        name, source, args, steps, served = decode(decode(call.args)[0])[0]
+        name, source, args, steps, offered = decode(decode(call.args)[0])[0]
         call.script_args = args = args or []
         call.result = None
-        _importer.served(served)
+        served(offered)
         if steps:
             raise _link.Refused("steps are not counted in Python: give the script a timeout")
         source = source.lstrip("\ufeff")
@@ -56,40 +71,17 @@ class Scripts:
         sys.modules["__main__"], sys.argv = module, [name] + args
         try:
             code = compile(source, name, "exec", 0, True)
-            call_main = "main" in code.co_names and leaves_main(source, name)
             exec(code, module.__dict__)
-            if call_main and callable(module.__dict__.get("main")):
+            if "main" in code.co_names and _scripts().leaves_main(source, name):
                 call.result = module.main(*args)
-            join_threads()
+            if "threading" in sys.modules:
+                _scripts().join_threads()
         except SystemExit as e:
-            join_threads()
+            if "threading" in sys.modules:
+                _scripts().join_threads()
             if e.code is not None and e.code != 0:
                 raise
         return answer(call.result)
-
-
-def leaves_main(source, name):
-    """Whether a script leaves it to its runner to call main: nothing that runs at
-    top level names it, or looks at __name__."""
-    todo = list(compile(source, name, "exec", 0x400, True).body)  # 0x400: no code, but its tree
-    while todo:
-        node = todo.pop()
-        kind = type(node).__name__
-        if kind == "Name" and node.id in ("main", "__name__"):
-            return False
-        if kind not in ("FunctionDef", "AsyncFunctionDef", "ClassDef", "Lambda"):
-            for field in getattr(node, "_fields", ()):
-                v = getattr(node, field)
-                todo += v if isinstance(v, list) else (v,)
-    return True
-
-
-def join_threads():
-    """A script has ended when its threads have."""
-    threading = sys.modules.get("threading")
-    for t in threading and threading.enumerate() or ():
-        if not (t.daemon or t is threading.current_thread() or t is threading.main_thread()):
-            t.join()
 
 
 class Functions:
@@ -100,7 +92,7 @@ class Functions:
         if call.value is None:
             v = call.value = decode(decode(call.args)[0])[0]
             if len(v) > 5:
-                _importer.served(v.pop())
+                served(v.pop())
             LINK.reserved |= v[4] & 2
         return call.value
 

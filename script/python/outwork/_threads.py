@@ -6,7 +6,8 @@ import _thread
 from time import monotonic
 
 from outwork import _link
-from outwork._link import CREDIT, DATA, END, ERROR, MESSAGE, MORE, PAYLOAD, RESET, TICK, wake
+from outwork._link import CREDIT, DATA, END, ERROR, MESSAGE, MORE, OPEN, PAYLOAD, REPLY, RESET, TICK, Refused, wake
+from outwork._values import decode
 
 THREADS = 64  # how many calls run beside the main thread; others wait
 
@@ -35,22 +36,24 @@ def listen(link):
             if link.idle or link.jobs:
                 break
     except BaseException as e:
-        end(e)
+        end(link, e)
     link.right.release()
     link.wake_main()
 
 
-def end(e):
-    """The process cannot go on."""
+def end(link, e):
+    """The process cannot go on, and says why where that is heard without the link."""
     import os
     import sys
+
+    del sys.meta_path[0]  # nobody answers any more
     import traceback
 
     if isinstance(e, SystemExit):
-        print(e.code, file=sys.stderr)
+        said = "%s\n" % e.code
     else:
-        traceback.print_exception(type(e), e, e.__traceback__)
-    sys.stderr.flush()
+        said = "".join(traceback.format_exception(type(e), e, e.__traceback__))
+    os.write(link.words, said.encode("utf-8", "replace"))
     os._exit(1)
 
 
@@ -121,6 +124,62 @@ def cancel(link, call):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread), ctypes.py_object(KeyboardInterrupt))
 
 
+class Ask:
+    """A question of this side's and its answer, or whatever else somebody waits
+    for."""
+
+    handle = None  # of the answer
+
+    def __init__(self, id):
+        self.id, self.lock, self.partial, self.files = id, _thread.allocate_lock(), [], []
+        self.lock.acquire()
+
+
+def ask(link, handle, payload):
+    call = link.current.get(_thread.get_ident())
+    if call:
+        call.busy += 1
+    try:
+        with link.writing:
+            ask = link.asks[link.next] = Ask(link.next)
+            link.next += 2
+            link.frame(ask.id, OPEN, handle, END, payload)
+        link.flush()
+        wait(link, call, ask, lambda: ask.handle is not None)
+    finally:
+        if call:
+            call.busy -= 1
+    if ask.handle is None:
+        link.send(ask.id, RESET, 0, 0, b"\0\1")
+    if call:
+        call.check()
+    if ask.handle == REPLY:
+        return ask
+    e = Refused("the manager gave the question up")
+    if ask.handle == ERROR:
+        _, said, _, kinds, _ = decode(ask.payload)[0]
+        e = Refused(said)
+        e.kinds = kinds
+    raise e
+
+
+def wait(link, call, ask, done):
+    if call:
+        call.asks.append(ask)
+    while not done() and not (call and call.cancelled):
+        if _thread.get_ident() == link.main and link.right.acquire(False):
+            while not done() and not (call and call.cancelled):
+                dispatch(link, link.step())
+            link.flush()
+            link.entered = monotonic()
+            link.right.release()
+        else:
+            link.wake_watch(True)
+            ask.lock.acquire()
+    if call:
+        call.asks.remove(ask)
+
+
 class Bulk:
     """Bytes on their way beside a result that this side has asked for."""
 
@@ -130,7 +189,7 @@ class Bulk:
 
 def rare(link, stream, kind, flags, payload):
     """Takes a frame that is not of a plain call, or of an answer."""
-    if kind == _link.OPEN:
+    if kind == OPEN:
         link.bulk[stream] = Bulk()
     elif stream in link.calls:
         call = link.calls[stream]
@@ -157,7 +216,7 @@ def rare(link, stream, kind, flags, payload):
 
 def long(link, call, handle, payload):
     """Sends a message that takes more than one frame, or more credit than there is."""
-    payload, ask = memoryview(payload), _link.Ask(call.id)
+    payload, ask = memoryview(payload), Ask(call.id)
     while payload:
         n = min(call.credit - 12, PAYLOAD, len(payload))
         if n >= min(4096, len(payload)):
@@ -170,4 +229,4 @@ def long(link, call, handle, payload):
         link.wait(call, ask, lambda: call.credit > have)
         if call.cancelled:
             return link.send(call.id, RESET, 0, 0, b"\0\1")
-        ask = _link.Ask(call.id)
+        ask = Ask(call.id)
