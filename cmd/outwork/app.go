@@ -108,6 +108,7 @@ func (a *app) fail(path string, err error) int {
 	switch {
 	case a.json:
 		_ = a.printJSON(map[string]any{"error": f})
+	case f.quiet:
 	case f.Traceback != "":
 		a.complain(f.Traceback)
 	default:

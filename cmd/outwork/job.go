@@ -14,13 +14,14 @@ import (
 // job is a script with all that it needs to run.
 type job struct {
 	source
+	target  outwork.Target
 	manager outwork.Manager
 	screen  *screen
 	closers []io.Closer
 }
 
 func (a *app) newJob(o *runOptions, s source) (*job, error) {
-	j := &job{source: s, screen: newScreen(a.stderr)}
+	j := &job{source: s, target: o.target(&s), screen: newScreen(a.stderr)}
 	stdout := a.stdout
 	if a.json {
 		stdout = a.stderr
@@ -103,7 +104,7 @@ func (j *job) run(ctx context.Context) (v outwork.Value, err error) {
 }
 
 func (j *job) work(ctx context.Context) (outwork.Value, error) {
-	w, err := j.manager.Start(ctx, outwork.Target{Name: j.workerName()})
+	w, err := j.manager.Start(ctx, j.target)
 	if err != nil {
 		return outwork.Value{}, &startError{err}
 	}

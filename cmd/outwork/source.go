@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/script/python"
 )
 
 // maxSource is the size of the largest script that is read, in bytes: that which
@@ -18,7 +19,7 @@ const maxSource = 15 << 20
 // guest is a language that this command's workers run.
 type guest struct{ lang, extension string }
 
-func guests() []guest { return []guest{{"starlark", ".star"}} }
+func guests() []guest { return []guest{{"starlark", ".star"}, {python.Lang, ".py"}} }
 
 func languages() (names []string) {
 	for _, g := range guests() {

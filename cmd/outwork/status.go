@@ -8,6 +8,7 @@ import (
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/script/python"
 )
 
 // The exit statuses, as the help of run tells them.
@@ -27,6 +28,7 @@ const (
 	kindLost        = "lost"
 	kindTimeout     = "timeout"
 	kindInterrupted = "interrupted"
+	kindExit        = "exit" // the script ended itself with a status
 	kindOther       = "other"
 )
 
@@ -36,6 +38,8 @@ type failure struct {
 	Kind      string `json:"kind"`
 	Message   string `json:"message"`
 	Traceback string `json:"traceback,omitempty"`
+
+	quiet bool // it is what the script asked for, and nothing to be told to people
 }
 
 func (f *failure) Error() string { return f.Message }
@@ -57,7 +61,9 @@ func ending(ctx context.Context, name string, timeout time.Duration, err error) 
 		return &failure{status: statusTimeout, Kind: kindTimeout, Message: message}
 	}
 	f := &failure{status: statusFailed, Kind: kindOther, Message: err.Error()}
-	if remote, ok := errors.AsType[*outwork.RemoteError](err); ok {
+	if exit, ok := errors.AsType[*python.Exit](err); ok {
+		f.status, f.Kind, f.Message, f.quiet = exit.Status, kindExit, exit.Error(), true
+	} else if remote, ok := errors.AsType[*outwork.RemoteError](err); ok {
 		f.Kind, f.Message, f.Traceback = kindScript, remote.Message, remote.Stack
 		if remote.Panicked { // its stack does not say why
 			f.Traceback = remote.Message + "\n\n" + remote.Stack

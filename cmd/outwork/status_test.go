@@ -22,25 +22,25 @@ func TestEnding(t *testing.T) {
 		err  error
 		want failure
 	}{
-		{"script", going, script, failure{statusFailed, kindScript, "no", "Traceback\nError: no"}},
+		{"script", going, script, failure{status: statusFailed, Kind: kindScript, Message: "no", Traceback: "Traceback\nError: no"}},
 		{
 			"panic", going, &outwork.RemoteError{Message: "panic: x", Stack: "main.f()", Panicked: true},
-			failure{statusFailed, kindScript, "panic: x", "panic: x\n\nmain.f()"},
+			failure{status: statusFailed, Kind: kindScript, Message: "panic: x", Traceback: "panic: x\n\nmain.f()"},
 		},
 		{
 			"lost", going, &outwork.LostError{Worker: "w", Signal: "killed", ExitCode: -1},
-			failure{statusLost, kindLost, `worker "w" is lost: signal killed`, ""},
+			failure{status: statusLost, Kind: kindLost, Message: `worker "w" is lost: signal killed`},
 		},
 		{
 			"protocol", going, &outwork.ProtocolError{Worker: "w", Rule: "credit", Detail: "more"},
-			failure{statusLost, kindLost, `worker "w" broke the protocol and was killed: rule credit: more`, ""},
+			failure{status: statusLost, Kind: kindLost, Message: `worker "w" broke the protocol and was killed: rule credit: more`},
 		},
-		{"never started", going, &startError{errors.New("start worker: no")}, failure{statusLost, kindLost, "start worker: no", ""}},
-		{"deadline", going, fmt.Errorf("x: %w", context.DeadlineExceeded), failure{statusTimeout, kindTimeout, "s timed out after 1s", ""}},
-		{"deadline at start", going, &startError{context.DeadlineExceeded}, failure{statusTimeout, kindTimeout, "s timed out after 1s", ""}},
-		{"interrupted", interrupted, context.Canceled, failure{statusInterrupted, kindInterrupted, "interrupted", ""}},
-		{"interrupted at a loss", interrupted, &outwork.LostError{}, failure{statusInterrupted, kindInterrupted, "interrupted", ""}},
-		{"output", going, errors.New("disk full"), failure{statusFailed, kindOther, "disk full", ""}},
+		{"never started", going, &startError{errors.New("start worker: no")}, failure{status: statusLost, Kind: kindLost, Message: "start worker: no"}},
+		{"deadline", going, fmt.Errorf("x: %w", context.DeadlineExceeded), failure{status: statusTimeout, Kind: kindTimeout, Message: "s timed out after 1s"}},
+		{"deadline at start", going, &startError{context.DeadlineExceeded}, failure{status: statusTimeout, Kind: kindTimeout, Message: "s timed out after 1s"}},
+		{"interrupted", interrupted, context.Canceled, failure{status: statusInterrupted, Kind: kindInterrupted, Message: "interrupted"}},
+		{"interrupted at a loss", interrupted, &outwork.LostError{}, failure{status: statusInterrupted, Kind: kindInterrupted, Message: "interrupted"}},
+		{"output", going, errors.New("disk full"), failure{status: statusFailed, Kind: kindOther, Message: "disk full"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, ok := errors.AsType[*failure](ending(test.ctx, "s", time.Second, test.err))

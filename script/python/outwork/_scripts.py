@@ -10,7 +10,7 @@ def leaves_main(source, name):
     while todo:
         node = todo.pop()
         kind = type(node).__name__
-        if kind == "Name" and node.id in ("main", "__name__"):
+        if kind == "Name" and node.id in ("main", "__name__") and type(node.ctx).__name__ == "Load":
             return False
         if kind not in ("FunctionDef", "AsyncFunctionDef", "ClassDef", "Lambda"):
             for field in getattr(node, "_fields", ()):

@@ -1,0 +1,128 @@
+package python_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/hook"
+	"github.com/outwork-go/outwork/script/python"
+)
+
+// buffer is what a manager's output goes to.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// world is a manager and a worker of it, and what they print and log.
+type world struct {
+	*outwork.Worker
+	t    *testing.T
+	m    *outwork.Manager
+	out  *buffer // stdout
+	errs *buffer // stderr
+	log  *buffer
+}
+
+// how a worker is connected.
+type how bool
+
+const (
+	socket how = false // files cross
+	plain  how = true  // as on another machine: a pair of byte streams
+)
+
+func (h how) String() string {
+	if h == plain {
+		return "plain"
+	}
+	return "socket"
+}
+
+// newWorld starts a worker; set may change the manager before that.
+func newWorld(t *testing.T, h how, interpreter string, set ...func(*outwork.Manager)) *world {
+	t.Helper()
+	w := &world{t: t, out: &buffer{}, errs: &buffer{}, log: &buffer{}}
+	w.m = &outwork.Manager{
+		Stdout: w.out, Stderr: w.errs,
+		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, f := range set {
+		f(w.m)
+	}
+	t.Cleanup(func() {
+		if err := w.m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.Worker = w.start(h, outwork.Target{Lang: python.Lang, Program: interpreter, Name: "py"})
+	return w
+}
+
+func (w *world) start(h how, target outwork.Target) *outwork.Worker {
+	w.t.Helper()
+	if h == socket {
+		worker, err := w.m.Start(w.t.Context(), target)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return worker
+	}
+	worker, err := hook.StartPlain(w.t.Context(), w.m, target, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return worker.(*outwork.Worker)
+}
+
+// run runs a script that must end well.
+func (w *world) run(source string, args ...string) any {
+	w.t.Helper()
+	v, err := w.try(w.t.Context(), source, args...)
+	if err != nil {
+		w.t.Fatalf("%v\n%s%s", err, stackOf(err), w.errs)
+	}
+	return v
+}
+
+// try runs a script.
+func (w *world) try(ctx context.Context, source string, args ...string) (any, error) {
+	v, err := w.Run(ctx, outwork.Script{Lang: python.Lang, Name: "script.py", Source: source, Args: args})
+	return v.Any(), err
+}
+
+func stackOf(err error) string {
+	if e, ok := err.(*outwork.RemoteError); ok {
+		return e.Stack + "\n"
+	}
+	return ""
+}
+
+// each runs a test under every interpreter, over both kinds of link.
+func each(t *testing.T, test func(t *testing.T, h how, interpreter string)) {
+	for _, p := range interpreters(t) {
+		for _, h := range []how{socket, plain} {
+			t.Run(h.String()+" "+p, func(t *testing.T) { test(t, h, p) })
+		}
+	}
+}
+
+// debian is one interpreter, for what need not be tried under all.
+func debian(t *testing.T) string { return interpreters(t)[0] }
+
