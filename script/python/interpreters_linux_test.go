@@ -69,7 +69,7 @@ func candidates() (all []string) {
 func executable(p string) string {
 	ask := fmt.Sprintf("import sys; sys.version_info >= (3, %d) and print(sys.executable)", oldestMinor)
 	out, err := exec.Command(p, "-I", "-c", ask).Output()
-	if err != nil {
+	if err != nil || len(out) == 0 {
 		return ""
 	}
 	real, err := filepath.EvalSymlinks(strings.TrimSpace(string(out)))
