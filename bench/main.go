@@ -10,12 +10,14 @@
 // on a virtual machine it is mostly about waking idle processors. Read ratios.
 //
 // The command starts itself again: as a probe, the client that measures one
-// contender and prints readings; as that contender's server; and as a user who
-// floods it. It also builds the small programs below programs/ and outwork's
+// contender and prints readings; as that contender's server; as a user who
+// floods it; and as a link that is late. It also builds the small programs below programs/ and outwork's
 // command, because what a start costs depends on what a program imports.
 //
 // It needs Linux, and the programs dbus-daemon and sudo. What acts as several
-// users is measured only when root runs it, and said not to be otherwise.
+// users is measured only when root runs it, and said not to be otherwise. Beside
+// Python's contenders it runs Debian's interpreter, or the one that OUTWORK_PYTHON
+// names, and what that lacks (Debian's package python3-mitogen) is said too.
 package main
 
 import (
@@ -26,6 +28,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,10 +40,13 @@ const (
 	roleProbe = "probe"
 	roleServe = "serve"
 	roleFlood = "flood"
+	roleDelay = "delay"
 )
 
 // isRole reports whether a process was started by another of this program.
-func isRole(arg string) bool { return arg == roleProbe || arg == roleServe || arg == roleFlood }
+func isRole(arg string) bool {
+	return slices.Contains([]string{roleProbe, roleServe, roleFlood, roleDelay}, arg)
+}
 
 func main() {
 	outworkMain()
@@ -76,8 +82,11 @@ func run(ctx context.Context, args []string) error {
 // subordinate is a process that was started to probe or to serve. It ends when
 // the one that started it has closed its standard input.
 func subordinate(role string, args []string) error {
-	if role == roleFlood {
+	switch role {
+	case roleFlood:
 		return flood(args)
+	case roleDelay:
+		return delayedCommand(args)
 	}
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
@@ -96,11 +105,19 @@ type settings struct {
 	Starts int           // processes started, for one contender in one round
 	Shares int           // containers shared
 	Load   time.Duration // of serving a crowd, in one round
+	Lines  int           // printed
+	Files  int           // read
 }
 
 func settingsFor(quick bool) settings {
 	if quick {
-		return settings{Rounds: 3, Budget: 80 * time.Millisecond, Starts: 5, Shares: 10_000, Load: time.Second}
+		return settings{
+			Rounds: 3, Budget: 80 * time.Millisecond, Starts: 5, Shares: 10_000, Load: time.Second,
+			Lines: 20_000, Files: 2_000,
+		}
 	}
-	return settings{Rounds: 5, Budget: 300 * time.Millisecond, Starts: 15, Shares: 100_000, Load: 4 * time.Second}
+	return settings{
+		Rounds: 5, Budget: 300 * time.Millisecond, Starts: 15, Shares: 100_000, Load: 4 * time.Second,
+		Lines: 200_000, Files: 20_000,
+	}
 }

@@ -16,6 +16,8 @@ func tables() []table {
 		startTable(), commandTable(),
 		searchTable(), logTable(), memoryTable(), shareTable(),
 		serviceTable(), sudoTable(), clientsTable(), floodTable(),
+		pythonStartTable(), pythonCallTable(), pythonImportTable(),
+		pythonSearchTable(), pythonLinesTable(), pythonFilesTable(),
 	}
 }
 
@@ -24,10 +26,10 @@ func tableNames() []string {
 	for _, t := range tables() {
 		names = append(names, t.name)
 	}
-	return names
+	return slices.Compact(names)
 }
 
-// measure measures all tables, or the one named only, and reports to w.
+// measure measures all tables, or those named only, and reports to w.
 func measure(ctx context.Context, w io.Writer, quick bool, only string) error {
 	chosen := slices.DeleteFunc(tables(), func(t table) bool { return only != "" && t.name != only })
 	if len(chosen) == 0 {

@@ -20,6 +20,9 @@ type probe struct {
 	name string
 	run  func(job) ([]reading.Reading, error)
 	root bool // it acts as other users, or as one of whom less is asked than of others
+
+	// lacks says what is missing on this machine; nil: nothing can be.
+	lacks func() error
 }
 
 // job is what the process of a probe is told.
@@ -31,13 +34,24 @@ type job struct {
 // errRoot is why a probe is not run.
 var errRoot = errors.New("it must be run as root")
 
+// unable is why p cannot be run here.
+func (p probe) unable() error {
+	if p.root && os.Geteuid() != 0 {
+		return errRoot
+	}
+	if p.lacks != nil {
+		return p.lacks()
+	}
+	return nil
+}
+
 // probeLimit bounds one probe, which takes well under a second or a few.
 const probeLimit = 40 * time.Second
 
 // startProbe runs a probe in a process of its own, and returns its readings.
 func startProbe(ctx context.Context, table string, p probe, m mode, j job) ([]reading.Reading, error) {
-	if p.root && os.Geteuid() != 0 {
-		return nil, errRoot
+	if err := p.unable(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
