@@ -24,13 +24,23 @@ def status(e):
         return 0
     if isinstance(code, int):
         return code & 0xFF
-    print(code, file=sys.stderr)
-    e.code = 1
+    try:
+        print(code, file=sys.stderr)
+    except Exception:
+        pass  # as the interpreter does
     return 1
 
 
 def failure(call, e):
-    """An ERROR's payload."""
+    """An ERROR's payload, however odd the exception."""
+    try:
+        return described(call, e)
+    except BaseException as why:
+        said = "%s, of which no more can be told: %s" % (type.__repr__(type(e)), type(why).__name__)
+        return encode([RETURNED, clip(said), "", [], []])
+
+
+def described(call, e):
     if not call.handler:
         known = ", ".join(_link.HANDLERS)
         return encode([UNKNOWN, "there is no function %r; known functions are %s" % (call.function, known), "", [], []])
@@ -41,13 +51,13 @@ def failure(call, e):
         return encode([RETURNED, "exit status %d" % n, "", [], [["python.Exit", bytes(encode({"Status": n}))]]])
     try:
         kind, message, stack = picture(e)
-    except BaseException:
-        kind, message, stack = type(e).__name__, text(e), ""
+    except Exception:  # its class has an odd name
+        kind, message, stack = type(e).__name__, text(e), trace(e)
     said, code = kind + (message and ": " + message), RETURNED
     if isinstance(e, CannotCross) and message.startswith("the result"):
         said, stack, code = message, "", RESULT
-    kinds = list(getattr(e, "kinds", ()))
-    if isinstance(e, OSError) and e.errno:
+    kinds = list(e.kinds) if isinstance(e, _link.Refused) else []
+    if isinstance(e, OSError) and isinstance(e.errno, int):
         kinds += ["errno:%d" % e.errno] + [ERRNO[e.errno]] * (e.errno in ERRNO)
     fields = {"Type": clip(kind), "Message": clip(message), "Traceback": clip(stack)}
     return encode([code, clip(said), clip(stack), kinds, [["python.Exception", bytes(encode(fields))]]])
@@ -56,20 +66,25 @@ def failure(call, e):
 def trace(e):
     """An exception's traceback, without the frames of this package and of import."""
     _run.show_source(linecache)
-    t = traceback.TracebackException(type(e), e, e.__traceback__)
-    prune(t, set())
-    s = "".join(t.format()).rstrip("\n")
+    try:
+        t = traceback.TracebackException(type(e), e, e.__traceback__)
+        prune(t)
+        s = "".join(t.format())
+    except Exception:  # an odd class, or a chain too long for old versions: this one alone
+        s = "".join(traceback.format_tb(e.__traceback__)) + "%s: %s" % (type(e).__name__, text(e))
+    s = s.rstrip("\n")
     if len(s) > TEXT // 2:
         s = s[: TEXT // 4] + "\n  [...]\n" + s[-TEXT // 4 :]
     return s
 
 
-def prune(t, seen):
-    if t is None or id(t) in seen:
-        return
-    seen.add(id(t))
-    t.stack[:] = [f for f in t.stack if not f.filename.startswith(("<outwork", "<frozen importlib"))]
-    prune(t.__cause__, seen)
-    prune(t.__context__, seen)
-    for sub in getattr(t, "exceptions", None) or ():
-        prune(sub, seen)
+def prune(t):
+    todo, seen = [t], set()
+    while todo:
+        t = todo.pop()
+        if t is None or id(t) in seen:
+            continue
+        seen.add(id(t))
+        t.stack[:] = [f for f in t.stack if not f.filename.startswith(("<outwork", "<frozen importlib"))]
+        todo += [t.__cause__, t.__context__]
+        todo += getattr(t, "exceptions", None) or ()

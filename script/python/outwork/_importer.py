@@ -8,8 +8,10 @@ from outwork import _link, _run
 from outwork._run import ROOTS
 from outwork._values import decode, encode
 
+INSIDE = "/<outwork>/"  # begins what is in __path__
 KEPT = {}  # answers by name: (path, package, source), or None for what is missing
 OVERRIDDEN = set()  # served names that hide the standard library's
+FOUND = set()  # the names of what was found here, and of no other that is called like it
 
 
 def keep(modules):
@@ -35,7 +37,7 @@ def own(name):
 
 def find_spec(name):
     top, _, rest = name.partition(".")
-    if rest and not KEPT.get(name.rpartition(".")[0]):
+    if rest and name.rpartition(".")[0] not in FOUND:
         return None
     if not rest and top not in OVERRIDDEN:
         names = getattr(sys, "stdlib_module_names", None)
@@ -45,23 +47,36 @@ def find_spec(name):
             names = _local.hiding(top, ROOTS[top])
         if top in names:
             return None
+    if name in sys.modules:
+        KEPT.pop(name, None)  # a reload, which asks anew
     try:
         found = fetch(name)
     except _link.Refused as e:
         raise ImportError(str(e), name=name) from None
     if found:
+        FOUND.add(name)
         file, package, _ = found
         folder = file.rpartition("/")[0] if file.endswith(".py") else file
         namespace = package and folder == file
-        spec = ModuleSpec(name, None if namespace else Loader(), origin=None if namespace else file, is_package=package)
+        loader = Loader(folder)
+        spec = ModuleSpec(name, None if namespace else loader, origin=None if namespace else file, is_package=package)
         spec.has_location = not namespace
         if package:
-            spec.submodule_search_locations.append(folder)
+            # Not a folder of this machine: what is not served is not looked for there.
+            spec.submodule_search_locations.append(INSIDE + folder)
+            sys.path_importer_cache[INSIDE + folder] = loader
         return spec
 
 
 class Loader:
-    """Loads served modules (PEP 451); the rest of a loader's methods is in _local."""
+    """Loads served modules (PEP 451), and is a folder's finder of what is not served;
+    the rest of its methods is in _local."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def find_spec(self, *_):
+        pass
 
     def create_module(self, spec):
         return None

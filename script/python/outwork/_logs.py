@@ -1,18 +1,20 @@
 """logging goes to the manager: level, logger, place and exception."""
 
-
 from outwork import _link
 from outwork._values import encode
 
-LARGEST = 200 << 10  # bytes of a record's texts
+LARGEST = 200 << 10  # bytes of a record's message
+SMALL, MOST = 2048, 64  # bytes of another text, and how many of extra are sent
 
 
 def slog(level):
     """Python's levels on the manager's scale: 10 a step there, 4 here."""
-    return (level - 20) * 4 // 10
+    return max(-1000, min((level - 20) * 4 // 10, 1000))
 
 
 def install(logging, link):
+    known = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+
     class Forward(logging.Handler):
         def emit(self, record):
             try:
@@ -33,9 +35,11 @@ def install(logging, link):
             return message
 
     def send(message, record):
-        attrs = [[["logger"], 0, 0, record.name]] if record.name != "root" else []
-        place = [record.funcName or "", record.pathname, record.lineno]
-        payload = encode([int(record.created * 1e9), slog(record.levelno), cut(message), place, attrs, 0])
+        attrs = [("logger", record.name)] if record.name != "root" else []
+        attrs += [i for i in vars(record).items() if i[0] not in known][:MOST]
+        attrs = [[[cut(k)], 0, 0, cut(v)] for k, v in attrs]
+        place = [cut(record.funcName or ""), cut(record.pathname or ""), int(record.lineno)]
+        payload = encode([int(record.created * 1e9), slog(record.levelno), cut(message, LARGEST), place, attrs, 0])
         call = link.current.get(_link._thread.get_ident())
         if call:
             call.busy += 1
@@ -46,13 +50,17 @@ def install(logging, link):
                 call.busy -= 1
 
     def follow(level):
-        logging.root.setLevel(max(1, level * 10 // 4 + 20))
+        level = max(1, level * 10 // 4 + 20)
+        logging.root.setLevel(level)
+        forward.setLevel(level)
 
-    logging.root.addHandler(Forward())
+    forward = Forward()
+    logging.root.addHandler(forward)
     follow(link.level)
     link.levels += (follow,)
 
 
-def cut(s):
-    raw = s.encode("utf-8", "backslashreplace")
-    return s if len(raw) == len(s) < LARGEST else raw[:LARGEST].decode("utf-8", "ignore")
+def cut(s, most=SMALL):
+    """What of a text can cross."""
+    raw = str(s).encode("utf-8", "backslashreplace")
+    return raw.decode() if len(raw) <= most else raw[:most].decode("utf-8", "ignore") + " …"

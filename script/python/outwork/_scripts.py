@@ -4,8 +4,10 @@ import sys
 
 
 def leaves_main(source, name):
-    """Whether a script leaves it to its runner to call main: nothing that runs at
-    top level names it, or looks at __name__."""
+    """Whether a script leaves it to its runner to call main: it has one, and nothing
+    that runs at top level reads that name, or looks at __name__."""
+    if not callable(getattr(sys.modules["__main__"], "main", None)):
+        return False
     todo = list(compile(source, name, "exec", 0x400, True).body)  # 0x400: no code, but its tree
     while todo:
         node = todo.pop()
@@ -21,15 +23,15 @@ def leaves_main(source, name):
 
 def join_threads():
     """A script has ended when its threads have."""
-    threading = sys.modules.get("threading")
-    for t in threading and threading.enumerate() or ():
-        if not (t.daemon or t is threading.current_thread() or t is threading.main_thread()):
-            t.join()
+    if len(sys.modules["threading"]._active) > 1:
+        _local().join_threads()
 
 
-def show(linecache, name, source):
-    if not isinstance(source, str):
-        from importlib.util import decode_source
+def show(*what):
+    _local().show(*what)
 
-        source = decode_source(source)
-    linecache.cache[name] = len(source), None, source.splitlines(True), name
+
+def _local():
+    from outwork import _local
+
+    return _local
