@@ -10,6 +10,7 @@ from outwork._values import CannotCross, encode
 
 RETURNED, UNKNOWN, RESULT, REFUSED = 1, 3, 5, 6  # codes of an ERROR
 TEXT = 64 << 10  # bytes of an error's text, or of its traceback
+BEGIN = "Traceback (most recent call last):\n"
 ERRNO = {1: "fs.ErrPermission", 2: "fs.ErrNotExist", 13: "fs.ErrPermission", 17: "fs.ErrExist"}
 
 
@@ -71,11 +72,16 @@ def trace(e):
         prune(t)
         s = "".join(t.format())
     except Exception:  # an odd class, or a chain too long for old versions: this one alone
-        s = "".join(traceback.format_tb(e.__traceback__)) + "%s: %s" % (type(e).__name__, text(e))
+        frames = traceback.format_list(kept(traceback.extract_tb(e.__traceback__)))
+        s = "%s%s%s: %s" % (BEGIN, "".join(frames), type(e).__name__, text(e))
     s = s.rstrip("\n")
     if len(s) > TEXT // 2:
         s = s[: TEXT // 4] + "\n  [...]\n" + s[-TEXT // 4 :]
     return s
+
+
+def kept(frames):
+    return [f for f in frames if not f.filename.startswith(("<outwork", "<frozen importlib"))]
 
 
 def prune(t):
@@ -85,6 +91,6 @@ def prune(t):
         if t is None or id(t) in seen:
             continue
         seen.add(id(t))
-        t.stack[:] = [f for f in t.stack if not f.filename.startswith(("<outwork", "<frozen importlib"))]
+        t.stack[:] = kept(t.stack)
         todo += [t.__cause__, t.__context__]
         todo += getattr(t, "exceptions", None) or ()
