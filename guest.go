@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/outwork-go/outwork/internal/codec"
@@ -70,7 +71,7 @@ func (m *Imported) Call(ctx context.Context, name string, args ...any) (Value, e
 	}
 	v, err := m.w.callGuest(ctx, guestCall, list)
 	if err != nil {
-		return Value{}, fmt.Errorf("%s.%s: %w", m.name, name, err)
+		return Value{}, fmt.Errorf("%s: %w", strings.TrimSuffix(m.name+"."+name, "."), err)
 	}
 	return v, nil
 }

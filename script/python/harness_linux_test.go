@@ -125,4 +125,3 @@ func each(t *testing.T, test func(t *testing.T, h how, interpreter string)) {
 
 // debian is one interpreter, for what need not be tried under all.
 func debian(t *testing.T) string { return interpreters(t)[0] }
-

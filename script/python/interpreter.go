@@ -21,7 +21,11 @@ func init() { guest.Register(Lang, interpreter{}) }
 // interpreter is of guest.Interpreter.
 type interpreter struct{}
 
-func (interpreter) Find(program string, env []string) (string, error) {
+func (interpreter) Find(program string, env []string) (string, error) { return Find(program, env) }
+
+// Find is the path of the interpreter that a worker would be started with: program,
+// a command or a path, or else what the variable of env names, or python3.
+func Find(program string, env []string) (path string, err error) {
 	why := ""
 	if program == "" {
 		program, why = value(env, Variable), " ("+Variable+")"
@@ -29,7 +33,7 @@ func (interpreter) Find(program string, env []string) (string, error) {
 	if program == "" {
 		program, why = "python3", "; name another with Target.Program, --python or "+Variable
 	}
-	path, err := exec.LookPath(program)
+	path, err = exec.LookPath(program)
 	if err != nil {
 		if e, ok := errors.AsType[*exec.Error](err); ok {
 			err = e.Err

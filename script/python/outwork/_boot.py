@@ -51,7 +51,6 @@ def attribute(name):
     """What scripts want of the package is made when they first want any of it."""
     if name[0] != "_":
         package = sys.modules["outwork"]
-        del package.__getattr__
         package.__dict__.update(vars(__import__("outwork._api")._api), __name__="outwork")
         return getattr(package, name)
     raise AttributeError(name)

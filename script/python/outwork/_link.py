@@ -211,12 +211,12 @@ class Link:
         if self.data[:12] != PREAMBLE:
             sys.exit("outwork: the manager speaks another protocol: %r" % self.data[:12])
         self.at = 12
-        while self.jobs or self.calls or not self.closing:
+        while not self.over():
             if self.jobs:
                 self.run(self.jobs.pop(0))
             elif self.right.acquire(False):
                 self.entered = call = 0
-                while not (call or self.jobs or self.closing and not self.calls):
+                while not (call or self.jobs or self.over()):
                     call = self.step()
                     if call and not self.here(call):
                         call = self.dispatch(call)
@@ -227,10 +227,13 @@ class Link:
             else:
                 self.flush()
                 self.idle = True  # before the look: whoever lets go of the right later wakes
-                if self.right.locked() and not self.jobs:
+                if self.right.locked() and not self.jobs and not self.over():
                     self.nudge.acquire()
                 self.idle = False
         self.flush()
+
+    def over(self):
+        return self.closing and not self.calls
 
     def here(self, call):
         """Whether the main thread runs a call that it has just read."""
@@ -263,8 +266,9 @@ class Link:
                 call.thread = None
         except BaseException as e:
             call.thread = None
+            self.current.pop(ident, None)  # what is asked from here on is not the call's
             answer = ERROR, failure(call, e)
-        del self.current[ident]
+        self.current.pop(ident, None)
         self.running -= 1
         if self.reserved and h:
             self.quick[h.key(call)] = monotonic() - began < QUICK
