@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // delayChunks is how many pieces of up to delayBytes may be under way at once:
@@ -41,7 +43,7 @@ func delayed(w io.Writer, r io.Reader, oneWay time.Duration) error {
 		}
 	}()
 	for p := range underWay {
-		time.Sleep(time.Until(p.due))
+		waitUntil(p.due)
 		if _, err := w.Write(p.data); err != nil {
 			for range underWay { // the reader must not wait for room
 			}
@@ -49,6 +51,14 @@ func delayed(w io.Writer, r io.Reader, oneWay time.Duration) error {
 		}
 	}
 	return endOfFileIsFine(reading)
+}
+
+// waitUntil is to the microsecond what time.Sleep is to the millisecond.
+func waitUntil(due time.Time) {
+	for left := time.Until(due); left > 0; left = time.Until(due) {
+		t := unix.NsecToTimespec(left.Nanoseconds())
+		unix.Nanosleep(&t, nil) // a signal may end it early
+	}
 }
 
 // delayedCommand is a process that stands between its parent and a command: args
