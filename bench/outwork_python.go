@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -98,7 +97,7 @@ func startPython(j job) (readings []reading.Reading, err error) {
 }
 
 func bareInterpreter(args ...string) (time.Duration, error) {
-	return reading.Duration(exec.Command(pythonPath(), args...).Run)
+	return reading.Duration(pythonCommand(args...).Run)
 }
 
 func firstResult(m *outwork.Manager, do func(*outwork.Worker) error) (time.Duration, error) {

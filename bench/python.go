@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -198,11 +200,19 @@ var lacksMitogen = sync.OnceValue(func() error {
 	if err := lacksPython(); err != nil {
 		return err
 	}
-	if exec.Command(pythonPath(), "-c", "import mitogen").Run() != nil {
+	if pythonCommand("-c", "import mitogen").Run() != nil {
 		return fmt.Errorf("%s has no module mitogen (Debian's package python3-mitogen)", pythonPath())
 	}
 	return nil
 })
+
+// pythonCommand is the interpreter as it is: PYTHONUNBUFFERED, for one, would double the
+// writes of all but outwork, whose workers do not look at it.
+func pythonCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(pythonPath(), args...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PYTHON") })
+	return cmd
+}
 
 // mitogenProbe has Mitogen do a task, as its program says.
 func mitogenProbe(task string, arguments func(job) []string) probe {
@@ -219,7 +229,7 @@ func pythonProbe(name, file string, lacks func() error, arguments func(job) []st
 			return nil, err
 		}
 		args := append([]string{"-B", filepath.Join(pythonPrograms, file)}, arguments(prepared)...)
-		return readingsOf(exec.Command(pythonPath(), args...))
+		return readingsOf(pythonCommand(args...))
 	}
 	return probe{name: name, run: run, lacks: lacks}
 }
