@@ -24,7 +24,11 @@ var (
 
 // guestFunctions are what the interpreter tells in its HELLO.
 func guestFunctions() map[string]string {
-	return map[string]string{guestScript.Name: guestScript.Signature(), guestCall.Name: guestCall.Signature()}
+	all := map[string]string{}
+	for _, f := range []*link.Function{guestScript, guestCall, guestFork, guestSignal} {
+		all[f.Name] = f.Signature()
+	}
+	return all
 }
 
 // Imported is a module of a worker whose process is an interpreter (Target.Lang).
@@ -131,12 +135,14 @@ type asking struct {
 
 // script is what is served, and what a script with that source will ask for.
 func (a *asking) script(path, source string) any {
+	ahead := a.mentioned(source)
 	if a.m.modules == nil {
-		return a.served(nil)
+		return a.served(ahead)
 	}
 	key := sha256.Sum256([]byte(source))
 	a.w.key.Store(&key)
-	return a.served(a.m.modules.Ahead(a.lang, path, []byte(source), a.m.memory.Names(a.lang, key)))
+	ahead = append(ahead, a.m.modules.Ahead(a.lang, path, []byte(source), a.m.memory.Names(a.lang, key))...)
+	return a.served(ahead)
 }
 
 // module is what is served, and what the module called name will ask for; nil when
@@ -152,6 +158,25 @@ func (a *asking) module(name string) any {
 	a.w.key.Store(&key)
 	also := append([]string{name}, a.m.memory.Names(a.lang, key)...)
 	return a.served(a.m.modules.Ahead(a.lang, "", nil, also))
+}
+
+// runtime is a part of the interpreter's own runtime.
+func (a *asking) runtime(name string) (answer []module.Module) {
+	for _, s := range guest.Lookup(a.lang).Modules(name, guest.Options{Plain: a.w.plain}) {
+		answer = append(answer, module.Module{Name: s.Name, Path: s.Name, Source: []byte(s.Text), Hash: sha256.Sum256([]byte(s.Text))})
+	}
+	if answer == nil {
+		answer = []module.Module{{Name: name, Missing: true}}
+	}
+	return answer
+}
+
+// mentioned are the parts of the runtime that a script with that source will want.
+func (a *asking) mentioned(source string) (all []module.Module) {
+	for _, part := range guest.Lookup(a.lang).Mentioned(source) {
+		all = append(all, a.runtime(part)...)
+	}
+	return all
 }
 
 // served is [roots, namespaces, modules] as they are told to an interpreter.
@@ -175,8 +200,7 @@ func (a *asking) served(ahead []module.Module) any {
 // module answers a worker's question for a module, and remembers it.
 func (w *Worker) module(lang, name string) ([]module.Module, error) {
 	if w.asks != nil && lang == guest.Runtime {
-		source, ok := guest.Lookup(w.asks.lang).Module(name)
-		return []module.Module{{Name: name, Path: name, Source: []byte(source), Missing: !ok}}, nil
+		return w.asks.runtime(name), nil
 	}
 	if w.m.modules == nil {
 		return []module.Module{{Name: name, Missing: true}}, nil

@@ -35,7 +35,7 @@ type Worker struct {
 	told sync.Map                 // names that Import has told the worker about
 
 	mu     sync.Mutex
-	closed bool // by this side
+	closed bool  // by this side
 	killed error // why, if this side did
 	ended  ending
 	shares map[string]*share

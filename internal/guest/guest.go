@@ -19,13 +19,19 @@ type Interpreter interface {
 	// anything else.
 	Start(o Options) (args []string, boot []byte)
 
-	// Module is the source of a part of the interpreter's own runtime, which it asks
-	// for like a module.
-	Module(name string) (source string, ok bool)
+	// Modules are a part of the interpreter's own runtime, which it asks for like a
+	// module, and what that part is known to need; nil: there is none of that name.
+	Modules(name string, o Options) []Source
+
+	// Mentioned are the names of those that a script with that source will ask for.
+	Mentioned(source string) []string
 }
 
 // Runtime is the language by which an interpreter asks for parts of its runtime.
 const Runtime = "outwork"
+
+// Source is a part of an interpreter's runtime.
+type Source struct{ Name, Text string }
 
 // Options are what an interpreter is told when it starts.
 type Options struct {

@@ -62,12 +62,22 @@ func (interpreter) Start(o guest.Options) (args []string, boot []byte) {
 	boot = program(o)
 	if o.Plain {
 		boot = pack(boot)
-		return []string{"-I", "-c", fmt.Sprintf(stub, 0, len(boot), "zlib.decompress(b)")}, boot
+		return []string{"-I", "-c", "import os;os.set_blocking(0,True);" + fmt.Sprintf(stub, 0, len(boot), "zlib.decompress(b)")}, boot
 	}
 	return []string{"-I", "-c", fmt.Sprintf(strings.Replace(stub, ",zlib", "", 1), linkFD, len(boot), "b")}, boot
 }
 
-func (interpreter) Module(name string) (source string, ok bool) {
-	source, ok = sources()[name]
-	return source, ok
+func (interpreter) Modules(name string, o guest.Options) []guest.Source { return parts(name, o) }
+
+// Mentioned goes by words: a part that is sent in vain costs little, and one that is
+// not sent a round trip.
+func (interpreter) Mentioned(source string) (names []string) {
+	for _, m := range []struct{ word, part string }{
+		{"outwork", "outwork._api"}, {"shared", "outwork._containers"}, {"logging", "outwork._local"}, {"logging", "outwork._logs"},
+	} {
+		if strings.Contains(source, m.word) {
+			names = append(names, m.part)
+		}
+	}
+	return names
 }

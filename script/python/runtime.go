@@ -86,3 +86,28 @@ func pack(b []byte) []byte {
 	}
 	return out.Bytes()
 }
+
+// along are the parts of the runtime that another is sure to ask for soon.
+var along = map[string][]string{
+	"outwork._api":       {"outwork._calls", "outwork._more"},
+	"outwork._errors":    {"outwork._local", "outwork._more"},
+	"outwork._resources": {"outwork._local"},
+}
+
+// parts is a module of the runtime and what goes along with it.
+func parts(name string, o guest.Options) (all []guest.Source) {
+	names := append([]string{name}, along[name]...)
+	switch {
+	case name != "outwork._containers":
+	case o.Plain:
+		names = append(names, "outwork._paged")
+	default:
+		names = append(names, "outwork._mapped")
+	}
+	for _, n := range names {
+		if text, ok := sources()[n]; ok {
+			all = append(all, guest.Source{Name: n, Text: text})
+		}
+	}
+	return all
+}

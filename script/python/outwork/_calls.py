@@ -4,15 +4,14 @@ and call what was granted."""
 import _thread
 import time
 
-from outwork import _link, _threads
-from outwork._run import LINK
+from outwork import _link, _run, _threads
 from outwork._values import CannotCross, decode, encode
 
 
 def current():
     """The call that is running here; of a thread that a script started, the script's."""
-    calls = LINK.current
-    return calls.get(_thread.get_ident()) or calls.get(LINK.main) or next(iter(calls.values()), None)
+    calls = _run.LINK.current
+    return calls.get(_thread.get_ident()) or calls.get(_run.LINK.main) or next(iter(calls.values()), None)
 
 
 class Context:
@@ -24,7 +23,7 @@ class Context:
     @property
     def worker(self):
         """The worker's name."""
-        return LINK.hello["name"]
+        return _run.LINK.hello["name"]
 
     @property
     def deadline(self):
@@ -59,7 +58,7 @@ def progress(call, done, total, label):
     call.busy += 1
     try:
         call.credit -= len(payload) + 12
-        LINK.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
+        _run.LINK.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
     finally:
         call.busy -= 1
     call.check()
@@ -77,9 +76,9 @@ def back(call, function, args, fields):
         raise TimeoutError("the call's deadline has passed")
     payload = encode([function, left, [], [], call.id])
     payload += encode(args[0] if args else fields)
-    if len(payload) + 12 > LINK.window:
-        raise CannotCross("the argument of %s is larger than %d KiB" % (function, LINK.window >> 10))
-    reply = LINK.ask(_link.CALL_FUNCTION, payload)
+    if len(payload) + 12 > _run.LINK.window:
+        raise CannotCross("the argument of %s is larger than %d KiB" % (function, _run.LINK.window >> 10))
+    reply = _run.LINK.ask(_link.CALL_FUNCTION, payload)
     (parts,), i = decode(reply.payload)
     value = decode(reply.payload, i)[0]
     return beside(call, parts, value) if parts else value
@@ -88,16 +87,16 @@ def back(call, function, args, fields):
 def beside(call, parts, value):
     """A granted function's result, with what came beside its CBOR in its place."""
     for part in parts:
-        bulk = LINK.bulk.get(part[2]) if part[1] == 0 else None
+        bulk = _run.LINK.bulk.get(part[2]) if part[1] == 0 else None
         if not bulk:
-            LINK.send(part[2], _link.RESET, 0, 0, b"\0\2")
+            _run.LINK.send(part[2], _link.RESET, 0, 0, b"\0\2")
             raise _link.Refused("the result brings a reader, stream, container or file, which Python does not take")
         if not bulk.whole:
             bulk.ask = _threads.Ask(part[2])
-            LINK.wait(call, bulk.ask, lambda: bulk.whole)
+            _run.LINK.wait(call, bulk.ask, lambda: bulk.whole)
             call.check()
     for field, _, stream, *_ in parts:
-        bulk = LINK.bulk.pop(stream)
+        bulk = _run.LINK.bulk.pop(stream)
         if bulk.broken:
             raise _link.Refused(bulk.broken)
         value = placed(value, field, bulk.data, len(parts))

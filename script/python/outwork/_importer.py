@@ -32,7 +32,9 @@ def fetch(name):
 
 def own(name):
     """The source of a module of this package."""
-    return ask("outwork", name)[0][3]
+    if name not in KEPT:
+        keep(ask("outwork", name))
+    return KEPT.pop(name)[2]
 
 
 def find_spec(name):

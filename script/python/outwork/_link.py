@@ -36,7 +36,7 @@ HANDLERS = {}  # what runs a function of this side's, by its name
 class Refused(Exception):
     """What the manager answered instead of a result."""
 
-    kinds = ()
+    __module__, kinds = "outwork", ()
 
 
 class Call:
@@ -248,7 +248,9 @@ class Link:
             _threads.dispatch(self, call)
 
     def run(self, call):
-        self.finish(call, *self.attempt(call))
+        answer = self.attempt(call)
+        if answer:
+            self.finish(call, *answer)
 
     def attempt(self, call):
         """Runs a call, and returns what to answer."""
@@ -324,7 +326,7 @@ class Link:
 
 def failure(call, e):
     """The payload of the ERROR that an exception makes of a call."""
-    if isinstance(e, KeyboardInterrupt) and call.cancelled:
+    if type(e) is KeyboardInterrupt and call.cancelled:
         return encode([1, "cancelled", "", ["context.Canceled"], []])
     from outwork import _errors
 

@@ -1,6 +1,6 @@
 """logging goes to the manager: level, logger, place and exception."""
 
-from outwork import _link
+from outwork import _link, _run
 from outwork._values import encode
 
 LARGEST = 200 << 10  # bytes of a record's message
@@ -40,6 +40,7 @@ def install(logging, link):
         attrs = [[[cut(k)], 0, 0, cut(v)] for k, v in attrs]
         place = [cut(record.funcName or ""), cut(record.pathname or ""), int(record.lineno)]
         payload = encode([int(record.created * 1e9), slog(record.levelno), cut(message, LARGEST), place, attrs, 0])
+        link = _run.LINK  # that of this process: it may be a copy of another
         call = link.current.get(_link._thread.get_ident())
         if call:
             call.busy += 1

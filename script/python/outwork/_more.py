@@ -11,6 +11,8 @@ TIME, BIG, BIG_NEG, EXCEPTION = 0, 2, 3, 0x6F770002
 class RemoteException(Exception):
     """An exception that crossed: its type's name, its text and its traceback."""
 
+    __module__ = "outwork"
+
     def __init__(self, kind, message, trace):
         self.kind, self.message, self.trace = kind, message, trace
 
@@ -54,7 +56,8 @@ def picture(e):
 
 def kind(v):
     t = type(v)
-    return t.__qualname__ if t.__module__ in ("builtins", "__main__") else t.__module__ + "." + t.__qualname__
+    m = t.__module__
+    return t.__qualname__ if not isinstance(m, str) or m in ("builtins", "__main__") else m + "." + t.__qualname__
 
 
 def text(e):

@@ -15,6 +15,10 @@ def served(what):
     roots, namespaces, modules = what
     ROOTS.update(dict.fromkeys(roots, False))
     ROOTS.update(dict.fromkeys(namespaces, True))
+    if "logging" in sys.modules and not LINK.levels:  # imported before we could see it
+        from outwork import _logs
+
+        _logs.install(sys.modules["logging"], LINK)
     if modules:
         from outwork import _importer
 
@@ -29,10 +33,12 @@ def remember(name, source):
 
 
 def show_source(linecache):
-    from outwork import _scripts
+    from outwork import _local
 
-    while SOURCES:
-        _scripts.show(linecache, *SOURCES.popitem())
+    for name in list(SOURCES):  # another thread may be at it too
+        source = SOURCES.pop(name, None)
+        if source is not None:
+            _local.show(linecache, name, source)
 
 
 class Loader:
@@ -132,4 +138,19 @@ def answer(value):
     return _link.REPLY, b"\x81\x80" + head(0x40, len(raw)) + raw
 
 
-_link.HANDLERS.update({"guest.script": Scripts, "guest.call": Functions})
+class Copies:
+    """Copies of this process: see _zygote."""
+
+    def main(call):
+        return True
+
+    def key(call):
+        return ""
+
+    def run(call):
+        from outwork import _zygote
+
+        return _zygote.run(call)
+
+
+_link.HANDLERS.update({"guest.script": Scripts, "guest.call": Functions, "guest.fork": Copies, "guest.signal": Copies})

@@ -24,14 +24,6 @@ def leaves_main(source, name):
 def join_threads():
     """A script has ended when its threads have."""
     if len(sys.modules["threading"]._active) > 1:
-        _local().join_threads()
+        from outwork import _local
 
-
-def show(*what):
-    _local().show(*what)
-
-
-def _local():
-    from outwork import _local
-
-    return _local
+        _local.join_threads()

@@ -136,6 +136,8 @@ class Ask:
 
 
 def ask(link, handle, payload):
+    if len(payload) + 12 > link.window:
+        raise ValueError("a question of %d bytes is too long" % len(payload))
     call = link.current.get(_thread.get_ident())
     if call:
         call.busy += 1

@@ -12,6 +12,8 @@ LARGEST = 16 << 20  # bytes of a message
 class CannotCross(TypeError):
     """A value that has no form on the wire; says which, and where it stands."""
 
+    __module__ = "outwork"
+
     def __init__(self, why):
         self.why, self.path = why, ""
 
