@@ -231,7 +231,7 @@ func main() {
 // address, as old linkers did, where that has 32 bits.
 func addDelayed(t *testing.T, program []byte) {
 	t.Helper()
-	const table, name, index = 0x500, 0x580, 13
+	const table, name, index = 0x300, 0x380, 13
 	le := binary.LittleEndian
 	optional := program[le.Uint32(program[0x3c:])+24:]
 	if len(bytes.Trim(program[table:name+16], "\x00")) > 0 || le.Uint32(optional[60:]) < name+16 {
