@@ -19,8 +19,9 @@
 //
 // The context's deadline and cancellation, log records (log/slog), what the
 // worker prints, and errors cross over. Big read-only data is shared without a
-// copy (package container), and script code is run by guests (package
-// script/starlark).
+// copy (package container), and script code is run by guests: Starlark inside a
+// worker (package script/starlark), Python as a worker of its own (package
+// script/python).
 //
 // # What crosses
 //

@@ -25,9 +25,12 @@
 //
 // # Functions
 //
-// Functions that take longer than a millisecond run on threads of their own, up to 64
-// at a time. One that has been quicker runs where it was read, on the main thread, if
-// that has nothing else to do. Imported.Main asks for the main thread.
+// A function runs on the main thread if that has nothing else to do, else on a thread
+// of its own, up to 64 at a time. Imported.Main asks for the main thread; from then on
+// others run there only if they have been quicker than a millisecond. Imported.Context
+// gives a function, before its other arguments, an object with worker, deadline (by
+// time.monotonic), cancelled, granted, call(function, …) and progress(done, total,
+// label).
 //
 // # What scripts see
 //
@@ -44,7 +47,13 @@
 // logging is forwarded, with the logger's name, place and exception, at the level that
 // the manager's logger takes. import asks the manager for what Manager.Modules serves;
 // that comes before what is installed on the worker's machine, and behind the standard
-// library. Compiled modules are not served: the error says so.
+// library. Compiled modules are not served: the error says so. A served module's
+// __file__ is its path inside the served folder, and __path__ is no folder;
+// importlib.reload asks anew. pkgutil.get_data and importlib.resources read the data of
+// served packages, but for files() on Python 3.9.
+//
+// A script's thread pools are waited for until they are idle. What is given to logging
+// as extra crosses as text attributes.
 //
 // # Values
 //
@@ -55,6 +64,12 @@
 // local time; the fractions of a time are cut to microseconds. Whatever else cannot
 // cross is an error that tells its place: "result[3]['x']: a socket.socket cannot
 // cross".
+//
+// # Copies
+//
+// Worker.Fork starts a worker that is a copy of one: what Target.Preload named, or
+// scripts have imported, need not be imported again. That takes about a millisecond.
+// It needs an interpreter on this machine.
 //
 // # Cancelling
 //
