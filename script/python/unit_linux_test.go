@@ -21,6 +21,7 @@ func TestUnits(t *testing.T) {
 	for _, p := range interpreters(t) {
 		for _, file := range files {
 			t.Run(filepath.Base(file)+" "+p, func(t *testing.T) {
+				t.Parallel()
 				if out, err := exec.CommandContext(t.Context(), p, "-I", file).CombinedOutput(); err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}

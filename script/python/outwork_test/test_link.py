@@ -1,0 +1,473 @@
+"""A link against a manager that is played here, in memory. All runs on this thread, but
+for the watch, which reads while a call does not end."""
+
+import _signal
+import _thread
+import faulthandler
+import os
+import sys
+import types
+import unittest
+from unittest import mock
+
+package = types.ModuleType("outwork")
+package.__path__ = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "outwork")]
+sys.modules["outwork"] = package
+sys.dont_write_bytecode = True
+
+from outwork import _link, _run  # noqa: E402
+from outwork._values import decode, encode  # noqa: E402
+
+WINDOW = 65536
+CANCELLED = [1, "cancelled", "", ["context.Canceled"], []]
+
+
+def frame(stream, kind, handle, flags, payload=b"", fds=0):
+    return len(payload).to_bytes(4, "big") + stream.to_bytes(4, "big") + bytes((kind, handle, flags, fds)) + payload
+
+
+def call(stream, function, arg=None, remaining=0):
+    return frame(stream, _link.OPEN, _link.CALL_FUNCTION, _link.END, called(function, arg, remaining))
+
+
+def called(function, arg=None, remaining=0):
+    return bytes(encode([function, remaining, [], [], 0]) + encode(arg))
+
+
+def reset(stream):
+    return frame(stream, _link.RESET, 0, 0, b"\0\1gave up")
+
+
+def credit(stream, n):
+    return frame(stream, _link.CREDIT, 0, 0, n.to_bytes(4, "big"))
+
+
+def message(handle, payload=b""):
+    return frame(0, _link.MESSAGE, handle, 0, payload)
+
+
+def reply(stream, *items, flags=_link.END, handle=_link.REPLY):
+    return frame(stream, _link.MESSAGE, handle, flags, b"".join(bytes(encode(i)) for i in items))
+
+
+HELLO = _link.PREAMBLE + message(_link.HELLO, bytes(encode({"name": "w", "window": WINDOW, "level": -4})))
+SHUTDOWN = message(_link.SHUTDOWN)
+
+
+class Handler:
+    """Runs a function of a test's on the main thread."""
+
+    def __init__(self, run):
+        self.run = run
+
+    def main(self, call):
+        return True
+
+    def key(self, call):
+        return "key"
+
+
+def answer(value=None):
+    return _link.REPLY, bytes(encode([[]]) + encode(value))
+
+
+def forever():
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def until(true):
+    """Waits for the main thread, on the watch's."""
+    while not true():
+        pass
+
+
+class Gone(BaseException):
+    """The process would have ended here."""
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.sent, self.functions = b"", {}
+        before = _signal.getsignal(_signal.SIGINT)
+        self.addCleanup(_signal.signal, _signal.SIGINT, before)
+
+    def handle(self, name, run):
+        _link.HANDLERS[name] = Handler(run)
+        self.addCleanup(_link.HANDLERS.pop, name)
+
+    def talk(self, *script, pieces=0):
+        """Lives through a conversation: each of script is bytes that the manager sends,
+        bytes with descriptors, or a function that returns such, which is called when
+        the worker reads on. pieces is how many bytes come at once."""
+        steps = iter((HELLO,) + script)
+        waiting = []
+
+        def source(n):
+            if not waiting:
+                step = next(steps, None)
+                if step is None:  # the manager says nothing more
+                    assert _thread.get_ident() != self.link.main, "the worker wants more than there is"
+                    forever()
+                data, fds = step() if callable(step) else step, []
+                if isinstance(data, tuple):
+                    data, fds = data
+                size = pieces or len(data)
+                waiting.extend((data[i : i + size], fds if i == 0 else []) for i in range(0, len(data) or 1, size or 1))
+            return waiting.pop(0)
+
+        self.sent = b""
+        self.link = _run.LINK = _link.Link(source, self.sink, self.functions)
+        self.link.live()
+        self.assertEqual(list(steps), [], "the worker ended before the manager had said all")
+        return self.frames()
+
+    def sink(self, data):
+        self.sent += data
+
+    def asked(self, stream, data):
+        """A step that comes when the worker has opened a stream."""
+        return lambda: until(lambda: (stream, _link.OPEN) in [f[:2] for f in self.frames()]) or data
+
+    def answered(self, stream, data):
+        """A step that comes when a call has been answered."""
+        return lambda: until(lambda: (stream, _link.MESSAGE) in [f[:2] for f in self.frames()]) or data
+
+    def frames(self):
+        """What the worker has sent behind its HELLO."""
+        self.assertEqual(self.sent[:12], _link.PREAMBLE)
+        rest, all = self.sent[12:], []
+        while rest:
+            n = int.from_bytes(rest[:4], "big")
+            self.assertLessEqual(n, _link.PAYLOAD)
+            self.assertEqual(rest[11], 0)
+            all.append((int.from_bytes(rest[4:8], "big"), rest[8], rest[9], rest[10], rest[12 : 12 + n]))
+            rest = rest[12 + n :]
+        self.assertEqual(all[0][:4], (0, _link.MESSAGE, _link.HELLO, 0))
+        self.hello = decode(all[0][4])[0]
+        return all[1:]
+
+    def answers(self, frames):
+        """The calls that were answered, in order: their streams, handles and last item."""
+        out = []
+        for stream, kind, handle, flags, payload in frames:
+            if kind == _link.MESSAGE and handle in (_link.REPLY, _link.ERROR):
+                self.assertEqual(flags, _link.END)
+                i = 0
+                while i < len(payload):
+                    v, i = decode(payload, i)
+                out.append((stream, handle, v))
+        return out
+
+
+class Begin(Case):
+    def test_hello(self):
+        self.functions = {"f": "func()"}
+        self.assertEqual(self.talk(SHUTDOWN), [])
+        self.assertEqual(self.hello["functions"], {"f": "func()"})
+        self.assertEqual(self.hello["pid"], os.getpid())
+        self.assertEqual(
+            sorted(self.hello),
+            sorted("name build digest window streams level languages confinement functions pid".split()),
+        )
+        self.assertEqual((len(self.hello["digest"]), self.hello["languages"]), (32, ["python"]))
+        self.assertEqual((self.link.hello["name"], self.link.window, self.link.level), ("w", WINDOW, -4))
+
+    def test_byte_by_byte(self):
+        self.handle("f", lambda c: answer(decode(c.args)[0]))
+        sent = self.talk(message(_link.PING, b"one"), call(1, "f", "x" * 300), SHUTDOWN, pieces=1)
+        self.assertEqual(sent[0], (0, _link.MESSAGE, _link.PONG, 0, b"one"))
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "x" * 300)])
+
+    def test_all_at_once(self):
+        self.handle("f", lambda c: answer(decode(c.args)[0]))
+        sent = self.talk(b"".join(call(i, "f", i) for i in range(1, 200, 2)) + SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(i, _link.REPLY, i) for i in range(1, 200, 2)])
+
+    def test_another_protocol(self):
+        steps = [b"SSH-2.0-OpenSSH_9.2\r\n"]
+        link = _link.Link(lambda n: (steps.pop(), []), self.sink, {})
+        with self.assertRaisesRegex(SystemExit, "the manager speaks another protocol"):
+            link.live()
+
+    def test_a_payload_above_the_limit(self):
+        header = frame(1, _link.OPEN, _link.CALL_FUNCTION, _link.END)[4:]
+        with self.assertRaisesRegex(SystemExit, "broke the protocol: a payload of 1048577 bytes"):
+            self.talk(((1 << 20) + 1).to_bytes(4, "big") + header)
+
+    def test_the_manager_goes(self):
+        for last in (b"", call(1, "f")[:20]):
+            with mock.patch.object(_link.os, "_exit", side_effect=Gone) as exit:
+                with self.assertRaises(Gone):
+                    self.talk(*([last] if last else []), b"")
+            exit.assert_called_once_with(0)
+
+
+class Control(Case):
+    def test_ping(self):
+        payloads = [b"", b"x", bytes(64)]
+        sent = self.talk(*(message(_link.PING, p) for p in payloads), SHUTDOWN)
+        self.assertEqual(sent, [(0, _link.MESSAGE, _link.PONG, 0, p) for p in payloads])
+
+    def test_ping_while_a_call_runs(self):
+        held = _thread.allocate_lock()
+        held.acquire()
+        self.handle("f", lambda c: held.acquire() and answer("done"))
+
+        def ponged():
+            held.release()
+            return SHUTDOWN
+
+        sent = self.talk(call(1, "f") + message(_link.PING, b"p"), ponged)
+        self.assertEqual(sent[0], (0, _link.MESSAGE, _link.PONG, 0, b"p"))
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "done")])
+
+    def test_log_level(self):
+        seen = []
+        self.handle("f", lambda c: setattr(_run.LINK, "levels", (seen.append,)) or answer())
+        self.talk(call(1, "f"), message(_link.LOG_LEVEL, bytes(encode([8]))), SHUTDOWN)
+        self.assertEqual((seen, self.link.level), ([8], 8))
+
+    def test_shutdown_lets_calls_end(self):
+        held = _thread.allocate_lock()
+        held.acquire()
+
+        def run(c):
+            held.acquire()  # which the watch ends, when it has read SHUTDOWN
+            return answer(self.link.closing)
+
+        def release():
+            held.release()
+            return message(_link.PING)
+
+        self.handle("f", run)
+        sent = self.talk(call(1, "f") + SHUTDOWN, release)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, True)])
+
+    def test_shutdown_behind_calls_that_were_read(self):
+        self.handle("f", lambda c: answer(c.id))
+        sent = self.talk(call(1, "f") + call(3, "f") + SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, 1), (3, _link.REPLY, 3)])
+
+
+class Calls(Case):
+    def test_an_unknown_function(self):
+        ((stream, handle, error),) = self.answers(self.talk(call(1, "nobody"), SHUTDOWN))
+        self.assertEqual((stream, handle, error[0]), (1, _link.ERROR, 3))
+        self.assertIn("there is no function 'nobody'; known functions are guest.script", error[1])
+
+    def test_an_exception(self):
+        self.handle("f", lambda c: {}["missing"])
+        sent = self.answers(self.talk(call(1, "f") + call(3, "f"), SHUTDOWN))
+        self.assertEqual([(s, h, e[0], e[1]) for s, h, e in sent], [(i, _link.ERROR, 1, "KeyError: 'missing'") for i in (1, 3)])
+
+    def test_the_deadline(self):
+        left = []
+        self.handle("f", lambda c: left.append(c.deadline and c.deadline - _link.monotonic()) or answer())
+        self.talk(call(1, "f"), call(3, "f", remaining=60 * 10**9), SHUTDOWN)
+        self.assertIsNone(left[0])
+        self.assertTrue(50 < left[1] <= 60, left)
+
+    def test_an_argument_in_pieces(self):
+        self.handle("f", lambda c: answer(len(decode(c.args)[0])))
+        whole = called("f", "x" * 200_000)
+        parts = [whole[i : i + 50_000] for i in range(0, len(whole), 50_000)]
+        script = [frame(1, _link.OPEN, _link.CALL_FUNCTION, _link.MORE, parts[0])]
+        script += [frame(1, _link.MESSAGE, _link.CALL_FUNCTION, _link.MORE, p) for p in parts[1:-1]]
+        script += [frame(1, _link.MESSAGE, _link.CALL_FUNCTION, _link.END, parts[-1])]
+        sent = self.talk(*script, SHUTDOWN)
+        given = [int.from_bytes(f[4], "big") for f in sent if f[:2] == (1, _link.CREDIT)]
+        self.assertEqual(given, [len(p) + 12 for p in parts[:-1]])
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, 200_000)])
+
+    def test_descriptors_belong_to_their_frames(self):
+        seen = []
+        self.handle("f", lambda c: seen.append(c.files) or answer())
+        one = frame(1, _link.OPEN, _link.CALL_FUNCTION, _link.END, called("f"), fds=2)
+        two = frame(3, _link.OPEN, _link.CALL_FUNCTION, _link.END, called("f"))
+        three = frame(5, _link.OPEN, _link.CALL_FUNCTION, _link.END, called("f"), fds=1)
+        self.talk((one + two + three, [101, 102, 103]), SHUTDOWN)
+        self.assertEqual(seen, [[101, 102], [], [103]])
+
+
+class Credit(Case):
+    def pieces(self, sent):
+        return [f for f in sent if f[:3] == (1, _link.MESSAGE, _link.REPLY)]
+
+    def check(self, sent, value):
+        pieces = self.pieces(sent)
+        self.assertEqual([f[3] for f in pieces], [_link.MORE] * (len(pieces) - 1) + [_link.END])
+        whole = b"".join(f[4] for f in pieces)
+        (_,), i = decode(whole)
+        self.assertEqual(decode(whole, i), (value, len(whole)))
+
+    def test_a_result_within_the_window(self):
+        value = b"x" * (WINDOW - 100)
+        self.handle("f", lambda c: answer(value))
+        sent = self.talk(call(1, "f"), SHUTDOWN)
+        self.assertEqual(len(self.pieces(sent)), 1)
+        self.check(sent, value)
+
+    def test_a_long_result_waits_for_credit(self):
+        value = bytes(range(256)) * 1200
+        self.handle("f", lambda c: answer(value))
+        given, allowed = 40_000, [WINDOW]
+
+        def spent():
+            return sum(len(f[4]) + 12 for f in self.pieces(self.frames()))
+
+        def more():
+            until(lambda: spent() > allowed[0] - 5000)
+            assert spent() <= allowed[0]
+            allowed[0] += given
+            return credit(1, given)
+
+        sent = self.talk(call(1, "f"), *[more] * 7, SHUTDOWN)
+        self.assertGreater(allowed[0], len(value))
+        self.check(sent, value)
+
+    def test_no_frame_is_too_long(self):
+        value = b"x" * (3 << 20)
+        self.handle("f", lambda c: answer(value))
+        self.check(self.talk(call(1, "f"), credit(1, 8 << 20), SHUTDOWN), value)
+
+    def test_little_by_little(self):
+        value = b"x" * WINDOW
+        self.handle("f", lambda c: answer(value))
+        self.check(self.talk(call(1, "f"), *[credit(1, 1000)] * 8, SHUTDOWN), value)
+
+    def test_others_go_on(self):
+        value = b"x" * (2 * WINDOW)
+        self.handle("f", lambda c: answer(value))
+        sent = self.talk(call(1, "f"), message(_link.PING, b"p"), credit(1, 2 * WINDOW), SHUTDOWN)
+        self.check(sent, value)
+        kinds = [f[2] for f in sent]
+        self.assertLess(kinds.index(_link.PONG), len(kinds) - 1)
+
+    def test_reset_while_it_waits(self):
+        self.handle("f", lambda c: answer(b"x" * (2 * WINDOW)))
+        self.handle("g", lambda c: answer("g"))
+        sent = self.talk(call(1, "f"), self.answered(1, reset(1)), call(3, "g"), SHUTDOWN)
+        self.assertEqual(sent[-2][:2], (1, _link.RESET))
+        self.assertEqual(self.answers(sent[-1:]), [(3, _link.REPLY, "g")])
+
+
+class Reset(Case):
+    def test_before_it_has_begun(self):
+        held = _thread.allocate_lock()
+        held.acquire()
+        ran = []
+
+        def first(c):
+            held.acquire()
+            return answer("first")
+
+        def release():
+            held.release()
+            return SHUTDOWN
+
+        self.handle("first", first)
+        self.handle("second", lambda c: ran.append(c) or answer())
+        sent = self.talk(call(1, "first") + call(3, "second") + reset(3), release)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "first"), (3, _link.ERROR, CANCELLED)])
+        self.assertEqual(ran, [])
+
+    def test_while_it_runs(self):
+        self.handle("f", lambda c: forever())
+        self.handle("g", lambda c: answer("g"))
+        sent = self.talk(call(1, "f") + reset(1), call(3, "g"), SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(1, _link.ERROR, CANCELLED), (3, _link.REPLY, "g")])
+
+    def test_while_it_is_busy(self):
+        def run(c):
+            while True:
+                pass
+
+        self.handle("f", run)
+        sent = self.talk(call(1, "f") + reset(1), SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(1, _link.ERROR, CANCELLED)])
+
+    def test_the_call_does_otherwise(self):
+        began = []
+
+        def run(c):
+            try:
+                began.append(True)
+                forever()
+            except KeyboardInterrupt:
+                return answer("cleaned up")
+
+        self.handle("f", run)
+        sent = self.talk(call(1, "f"), lambda: until(lambda: began) or reset(1), SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "cleaned up")])
+
+    def test_after_it_has_ended(self):
+        self.handle("f", lambda c: answer(c.id))
+        later = [self.answered(1, reset(1) + credit(1, 100)), call(3, "f"), self.answered(3, reset(3) + SHUTDOWN)]
+        sent = self.talk(call(1, "f"), *later)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, 1), (3, _link.REPLY, 3)])
+
+    def test_of_a_stream_that_never_was(self):
+        self.assertEqual(self.talk(reset(99), credit(98, 5), SHUTDOWN), [])
+
+    def test_while_it_asks(self):
+        self.handle("f", lambda c: _run.LINK.ask(_link.GET_MODULE, b""))
+        sent = self.talk(call(1, "f"), self.asked(2, reset(1)), SHUTDOWN)
+        self.assertIn((2, _link.RESET), [f[:2] for f in sent])
+        self.assertEqual(self.answers(sent), [(1, _link.ERROR, CANCELLED)])
+
+
+class Asks(Case):
+    def ask(self, payload=b"\x81\0"):
+        def run(c):
+            a = _run.LINK.ask(_link.GET_CONTAINER, payload)
+            return answer([a.payload, a.files])
+
+        self.handle("f", run)
+
+    def test_answered(self):
+        self.ask()
+        sent = self.talk(call(1, "f"), self.asked(2, reply(2, "yes")), SHUTDOWN)
+        self.assertEqual(sent[0], (2, _link.OPEN, _link.GET_CONTAINER, _link.END, b"\x81\0"))
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, [bytes(encode("yes")), []])])
+
+    def test_numbers_are_even_and_new(self):
+        self.ask()
+        sent = self.talk(call(1, "f"), self.asked(2, reply(2, 1)), call(3, "f"), self.asked(4, reply(4, 2)), SHUTDOWN)
+        self.assertEqual([f[0] for f in sent if f[1] == _link.OPEN], [2, 4])
+
+    def test_with_descriptors(self):
+        self.ask()
+        answered = frame(2, _link.MESSAGE, _link.REPLY, _link.END, b"\1", fds=1)
+        self.assertEqual(self.answers(self.talk(call(1, "f"), self.asked(2, (answered, [77])), SHUTDOWN))[0][2], [b"\1", [77]])
+
+    def test_in_pieces(self):
+        self.ask()
+        more = [frame(2, _link.MESSAGE, _link.REPLY, _link.MORE, c * 1000) for c in (b"a", b"b")]
+        last = frame(2, _link.MESSAGE, _link.REPLY, _link.END, b"c")
+        sent = self.talk(call(1, "f"), self.asked(2, more[0]), more[1], last, SHUTDOWN)
+        self.assertEqual([f[4] for f in sent if f[:2] == (2, _link.CREDIT)], [(1012).to_bytes(4, "big")] * 2)
+        self.assertEqual(self.answers(sent)[0][2][0], b"a" * 1000 + b"b" * 1000 + b"c")
+
+    def test_refused(self):
+        self.ask()
+        refusal = reply(2, [6, "no such thing", "", [], []], handle=_link.ERROR)
+        ((_, handle, error),) = self.answers(self.talk(call(1, "f"), self.asked(2, refusal), SHUTDOWN))
+        self.assertEqual((handle, error[:2]), (_link.ERROR, [6, "no such thing"]))
+
+    def test_given_up(self):
+        self.ask()
+        ((_, handle, error),) = self.answers(self.talk(call(1, "f"), self.asked(2, reset(2)), SHUTDOWN))
+        self.assertEqual((handle, error[1]), (_link.ERROR, "the manager gave the question up"))
+
+    def test_too_long(self):
+        self.ask(b"x" * WINDOW)
+        sent = self.talk(call(1, "f"), SHUTDOWN)
+        self.assertEqual([f for f in sent if f[1] == _link.OPEN], [])
+        self.assertIn("is too long", self.answers(sent)[0][2][1])
+
+
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later(60, exit=True)
+    unittest.main()
