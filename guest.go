@@ -74,6 +74,9 @@ func (m *Imported) Call(ctx context.Context, name string, args ...any) (Value, e
 		list = append(list, served)
 	}
 	v, err := m.w.callGuest(ctx, guestCall, list)
+	if _, ran := errors.AsType[*RemoteError](err); err == nil || ran {
+		m.w.told.Store(m.name, true) // not before: another call could overtake this one
+	}
 	if err != nil {
 		return Value{}, fmt.Errorf("%s: %w", strings.TrimSuffix(m.name+"."+name, "."), err)
 	}
@@ -148,7 +151,7 @@ func (a *asking) script(path, source string) any {
 // module is what is served, and what the module called name will ask for; nil when
 // the worker was told.
 func (a *asking) module(name string) any {
-	if _, told := a.w.told.LoadOrStore(name, true); told {
+	if _, told := a.w.told.Load(name); told {
 		return nil
 	}
 	if a.m.modules == nil {

@@ -129,7 +129,7 @@ func (w *Worker) stillborn(ctx context.Context, err error) error {
 	w.link.Fail(err)
 	w.gone()
 	err = w.loss("", false)
-	if !unspoken(err) {
+	if w.asks != nil || !unspoken(err) {
 		return err
 	}
 	return fmt.Errorf("%w (does its main call outwork.Main first?)", err)

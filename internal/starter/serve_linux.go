@@ -43,6 +43,9 @@ func Serve() error {
 }
 
 func (s *server) start(_ context.Context, a *startArgs) (*startReply, error) {
+	for _, f := range []*os.File{a.Stdin, a.Stdout, a.Stderr} {
+		setBlocking(f)
+	}
 	c, err := s.sup.Start(host.Spec{
 		Path: a.Path, Args: a.Args, Env: a.Env, Dir: a.Dir,
 		Files: []*os.File{a.Stdin, a.Stdout, a.Stderr, a.Link},
@@ -60,6 +63,17 @@ func (s *server) start(_ context.Context, a *startArgs) (*startReply, error) {
 	s.last++
 	s.children[s.last] = c
 	return &startReply{ID: s.last, PID: c.Pid(), Pidfd: c.Pidfd()}, nil
+}
+
+// setBlocking makes f what programs expect of their standard streams. A pipe of Go's
+// does not block, and that goes along with its descriptor.
+func setBlocking(f *os.File) {
+	if f == nil {
+		return
+	}
+	if raw, err := f.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { syscall.SetNonblock(int(fd), false) }) // what it cannot be it need not be
+	}
 }
 
 func (s *server) child(id uint64) (*host.Child, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/outwork-go/outwork"
@@ -256,6 +257,25 @@ func TestManyCalls(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// TestManyAtFirst: calls that come at once each find what their module needs.
+func TestManyAtFirst(t *testing.T) {
+	for range 5 {
+		w := newWorld(t, socket, debian(t), func(m *outwork.Manager) {
+			m.Modules = fstest.MapFS{"one/__init__.py": {Data: []byte("from .two import f")}, "one/two.py": {Data: []byte("def f(x): return x")}}
+		})
+		m := w.Import("one")
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				if v, err := m.Call(t.Context(), "f", i); err != nil || v.Any() != int64(i) {
+					t.Error(v, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 // TestCancelledOnThreads: Python code on another thread gets KeyboardInterrupt too.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,6 +233,9 @@ func TestFunctions(t *testing.T) {
 			}
 		}
 		if _, err := w.Import("os").Call(ctx, "stat", "/nowhere"); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+		if _, err := w.Import("os").Call(ctx, "close", 12345); !errors.Is(err, syscall.EBADF) {
 			t.Error(err)
 		}
 		if _, err := outwork.Declare[int, int]("python_test.nope."+strings.Trim(fmt.Sprint(time.Now().UnixNano(), h), " ")).Call(ctx, w.Worker, 1); err == nil || !strings.Contains(err.Error(), "there is no function") {

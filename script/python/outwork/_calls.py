@@ -53,11 +53,11 @@ def progress(call, done, total, label):
     if done < 0 or total < 0:
         raise ValueError("progress: %d of %d: neither can be negative" % (done, total))
     payload = encode([int(done), int(total), str(label)[:4096].encode("utf-8", "replace").decode()])
-    if not call or call.sent or len(payload) + 12 > call.credit - 4096:
+    if not call or call.sent or len(payload) + 12 > call.credit - call.used - 4096:
         return
     call.busy += 1
     try:
-        call.credit -= len(payload) + 12
+        call.used += len(payload) + 12
         _run.LINK.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
     finally:
         call.busy -= 1

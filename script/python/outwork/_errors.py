@@ -11,7 +11,7 @@ from outwork._values import CannotCross, encode
 RETURNED, UNKNOWN, RESULT, REFUSED = 1, 3, 5, 6  # codes of an ERROR
 TEXT = 64 << 10  # bytes of an error's text, or of its traceback
 BEGIN = "Traceback (most recent call last):\n"
-ERRNO = {1: "fs.ErrPermission", 2: "fs.ErrNotExist", 13: "fs.ErrPermission", 17: "fs.ErrExist"}
+ERRNO = {1: ["fs.ErrPermission"], 2: ["fs.ErrNotExist"], 13: ["fs.ErrPermission"], 17: ["fs.ErrExist"]}
 
 
 def clip(s):
@@ -59,7 +59,7 @@ def described(call, e):
         said, stack, code = message, "", RESULT
     kinds = list(e.kinds) if isinstance(e, _link.Refused) else []
     if isinstance(e, OSError) and isinstance(e.errno, int):
-        kinds += ["errno:%d" % e.errno] + [ERRNO[e.errno]] * (e.errno in ERRNO)
+        kinds += ["errno:%d" % e.errno] + ERRNO.get(e.errno, [])
     fields = {"Type": clip(kind), "Message": clip(message), "Traceback": clip(stack)}
     return encode([code, clip(said), clip(stack), kinds, [["python.Exception", bytes(encode(fields))]]])
 

@@ -45,6 +45,7 @@ class Call:
     value = partial = deadline = None
     thread = None  # that runs it, while it runs somebody's code
     busy = 0  # in the link: no exception may be raised there
+    used = 0  # of credit; two numbers, for one thread changes each
     cancelled = sent = False
 
     def __init__(self, id, credit):
@@ -280,7 +281,7 @@ class Link:
         """Answers a call."""
         call.sent, call.cancelled = True, False
         self.before_reply()
-        if len(payload) + 12 > min(call.credit, PAYLOAD):
+        if len(payload) + 12 > min(call.credit - call.used, PAYLOAD):
             from outwork import _threads
 
             _threads.long(self, call, handle, payload)

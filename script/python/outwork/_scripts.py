@@ -8,6 +8,8 @@ def leaves_main(source, name):
     that runs at top level reads that name, or looks at __name__."""
     if not callable(getattr(sys.modules["__main__"], "main", None)):
         return False
+    if "__name__" not in source and source.count("main") == source.count("def main("):
+        return True
     todo = list(compile(source, name, "exec", 0x400, True).body)  # 0x400: no code, but its tree
     while todo:
         node = todo.pop()

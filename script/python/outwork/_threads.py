@@ -220,15 +220,15 @@ def long(link, call, handle, payload):
     """Sends a message that takes more than one frame, or more credit than there is."""
     payload, ask = memoryview(payload), Ask(call.id)
     while payload:
-        n = min(call.credit - 12, PAYLOAD, len(payload))
-        if n >= min(4096, len(payload)):
-            call.credit -= n + 12
+        least = min(4096, len(payload))
+        n = min(call.credit - call.used - 12, PAYLOAD, len(payload))
+        if n >= least:
+            call.used += n + 12
             link.send(call.id, MESSAGE, handle, END if n == len(payload) else MORE, payload[:n])
             payload = payload[n:]
             continue
         link.flush()
-        have = call.credit
-        link.wait(call, ask, lambda: call.credit > have)
+        link.wait(call, ask, lambda: call.credit - call.used - 12 >= least)
         if call.cancelled:
             return link.send(call.id, RESET, 0, 0, b"\0\1")
         ask = Ask(call.id)

@@ -41,6 +41,7 @@ def live(link, files):
         os.setpgid(0, 0)
         for fd, to in zip(files, (3, 1, 2)):
             os.dup2(fd, to, to != 3)
+            os.set_blocking(to, True)
         for call in link.calls.values():  # the ends of copies that are still to be made too
             for fd in call.files:
                 os.close(fd)
