@@ -1,8 +1,9 @@
 # make test is everything that must hold; the other targets are its parts.
 
 # What the tests need beyond Go: readelf for the imports example, a C compiler
-# for the race detector, ps for the lifecycle tests.
-PACKAGES = binutils dbus-daemon gcc libc6-dev man-db polkitd procps sudo systemd
+# for the race detector, ps for the lifecycle tests; for those of Python an
+# interpreter, and two packages of many modules that are served to it.
+PACKAGES = binutils dbus-daemon gcc libc6-dev man-db polkitd procps python3 python3-jinja2 python3-pefile sudo systemd
 
 # What must compile besides the machine at hand.
 TARGETS = linux/arm64 darwin/arm64 windows/amd64
@@ -31,6 +32,7 @@ check:
 	$(STEP) 'go vet' go vet ./...
 	$(STEP) 'go fix' tools/silent go fix -diff ./...
 	$(STEP) 'staticcheck' $(TOOL) staticcheck ./...
+	$(STEP) 'Python compiles' tools/compile
 
 cross: $(TARGETS:%=cross-%)
 
