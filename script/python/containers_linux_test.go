@@ -255,7 +255,7 @@ def main():
 def c():
     return outwork.shared("x")
 `)
-	want := []any{int64(6), int64(1), int64(1), int64(2), int64(1), int64(1), int64(1), int64(1), int64(11), int64(5)}
+	want := []any{int64(1), int64(1), int64(1), int64(2), int64(1), int64(1), int64(1), int64(1), int64(11), int64(5)}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

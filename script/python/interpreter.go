@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/outwork-go/outwork/internal/guest"
@@ -73,9 +74,9 @@ func (interpreter) Modules(name string, o guest.Options) []guest.Source { return
 // not sent a round trip.
 func (interpreter) Mentioned(source string) (names []string) {
 	for _, m := range []struct{ word, part string }{
-		{"outwork", "outwork._api"}, {"shared", "outwork._containers"}, {"logging", "outwork._local"}, {"logging", "outwork._logs"},
+		{"main", "outwork._scripts"}, {"thread", "outwork._scripts"}, {"outwork", "outwork._api"}, {"shared", "outwork._containers"}, {"logging", "outwork._local"}, {"logging", "outwork._logs"},
 	} {
-		if strings.Contains(source, m.word) {
+		if strings.Contains(source, m.word) && !slices.Contains(names, m.part) {
 			names = append(names, m.part)
 		}
 	}

@@ -28,7 +28,7 @@ var files embed.FS
 // it. The others are asked for when they are imported.
 const first = "outwork._boot"
 
-var core = []string{"outwork._importer", "outwork._link", "outwork._run", "outwork._scripts", "outwork._threads", "outwork._values"}
+var core = []string{"outwork._importer", "outwork._link", "outwork._run", "outwork._threads", "outwork._values"}
 
 // sources are the runtime's modules, shrunk, by the name that they are imported by.
 var sources = sync.OnceValue(func() map[string]string {

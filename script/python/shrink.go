@@ -42,7 +42,7 @@ func (s *shrinker) line() {
 // alone reports whether no other statement of the block of this indentation follows.
 func (s *shrinker) alone(indent int) bool {
 	for line := range strings.Lines(s.rest) {
-		if body := strings.TrimLeft(line, " "); strings.TrimSpace(body) != "" {
+		if body := strings.TrimLeft(line, " "); strings.TrimSpace(body) != "" && body[0] != '#' {
 			return len(line)-len(body) < indent
 		}
 	}
@@ -68,8 +68,10 @@ func (s *shrinker) statement() (text string, doc bool) {
 			s.take(1)
 			return strings.TrimRight(b.String(), " "), doc
 		case c == '\n': // inside brackets a line's end is a space
-			s.take(1)
-			s.rest = strings.TrimLeft(s.rest, " \n")
+			s.rest = " " + strings.TrimLeft(s.rest, " \n")
+			if tight(b.String(), s.rest[1:]) {
+				s.take(1)
+			}
 			continue
 		case strings.IndexByte("([{", c) >= 0:
 			depth++

@@ -123,7 +123,7 @@ class Link:
         d, i = self.data, self.at
         n = int.from_bytes(d[i : i + 4], "big")
         if n > PAYLOAD:
-            sys.exit("outwork: the manager broke the protocol: a payload of %d bytes" % n)
+            raise ValueError("the manager sends a frame of %d bytes" % n)
         if len(d) - i - 12 < n:
             self.fill(12 + n)
             d, i = self.data, 0
@@ -158,8 +158,10 @@ class Link:
         if handle == HELLO:
             self.hello = decode(payload)[0]
             self.window, self.level = self.hello["window"], self.hello["level"]
-            mine = dict(name="", build="python " + sys.version.split()[0], digest=b"\xff" * 32, window=WINDOW, streams=STREAMS)
-            mine.update(level=0, languages=["python"], confinement="none", functions=self.functions, pid=os.getpid())
+            mine = dict(
+                name="", build="python " + sys.version.split()[0], digest=b"\xff" * 32, window=WINDOW, streams=STREAMS,
+                level=0, languages=["python"], confinement="none", functions=self.functions, pid=os.getpid(),
+            )
             self.send(0, MESSAGE, HELLO, 0, encode(mine))
         elif handle == PING:
             self.send(0, MESSAGE, PONG, 0, payload)
@@ -210,7 +212,7 @@ class Link:
         self.sink(PREAMBLE)
         self.fill(12)
         if self.data[:12] != PREAMBLE:
-            sys.exit("outwork: the manager speaks another protocol: %r" % self.data[:12])
+            raise ValueError("the manager speaks another protocol: %r" % self.data[:12])
         self.at = 12
         while not self.over():
             if self.jobs:
@@ -282,9 +284,9 @@ class Link:
         call.sent, call.cancelled = True, False
         self.before_reply()
         if len(payload) + 12 > min(call.credit - call.used, PAYLOAD):
-            from outwork import _threads
+            from outwork import _long
 
-            _threads.long(self, call, handle, payload)
+            _long.send(self, call, handle, payload)
         else:
             self.frame(call.id, MESSAGE, handle, END, payload)
         del self.calls[call.id]

@@ -7,17 +7,12 @@ import sys
 
 from outwork import _link
 
-CHUNK = 65536  # bytes of one OUTPUT
-
 
 def redirect():
     """Takes 0 and 1 for the link, and gives the process others."""
     source, sink = os.dup(0), os.dup(1)
-    for fd in (source, sink):
-        os.set_blocking(fd, True)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    with open(os.devnull) as null:
+        os.dup2(null.fileno(), 0)
 
     def write(data):
         view = memoryview(data)
@@ -40,13 +35,13 @@ def forward(link):
         os.dup2(w, fd)
         os.close(w)
 
-    def take(fd, most):
-        data = os.read(pipes[fd], min(most, CHUNK))
+    def take(fd, most=65536):
+        data = os.read(pipes[fd], min(most, 65536))
         link.send(0, _link.MESSAGE, _link.OUTPUT, 0, b"%c%b" % (fd, data))
         return len(data)
 
     def waiting(fd):
-        return int.from_bytes(fcntl.ioctl(pipes[fd], termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
+        return int.from_bytes(fcntl.ioctl(pipes[fd], termios.FIONREAD, b"1234"), sys.byteorder)
 
     def follow(fd):
         import select
@@ -57,7 +52,7 @@ def forward(link):
             poll.poll()
             with lock:  # it covers reading and sending: who holds it knows that nothing is between
                 if waiting(fd):
-                    take(fd, CHUNK)
+                    take(fd)
 
     flush = link.before_reply
 

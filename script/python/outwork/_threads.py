@@ -49,10 +49,7 @@ def end(link, e):
     del sys.meta_path[0]  # nobody answers any more
     import traceback
 
-    if isinstance(e, SystemExit):
-        said = "%s\n" % e.code
-    else:
-        said = "".join(traceback.format_exception(type(e), e, e.__traceback__))
+    said = "".join(traceback.format_exception(type(e), e, e.__traceback__))
     os.write(link.words, said.encode("utf-8", "replace"))
     os._exit(1)
 
@@ -137,7 +134,7 @@ class Ask:
 
 def ask(link, handle, payload):
     if len(payload) + 12 > link.window:
-        raise ValueError("a question of %d bytes is too long" % len(payload))
+        raise ValueError("too long: %d bytes" % len(payload))
     call = link.current.get(_thread.get_ident())
     if call:
         call.busy += 1
@@ -157,7 +154,7 @@ def ask(link, handle, payload):
         call.check()
     if ask.handle == REPLY:
         return ask
-    e = Refused("the manager gave the question up")
+    e = Refused("the manager gave up")
     if ask.handle == ERROR:
         _, said, _, kinds, _ = decode(ask.payload)[0]
         e = Refused(said)
@@ -185,8 +182,10 @@ def wait(link, call, ask, done):
 class Bulk:
     """Bytes on their way beside a result that this side has asked for."""
 
+    whole = broken = ask = None
+
     def __init__(self):
-        self.data, self.whole, self.broken, self.ask = bytearray(), False, "", None
+        self.data = bytearray()
 
 
 def rare(link, stream, kind, flags, payload):
@@ -210,25 +209,7 @@ def rare(link, stream, kind, flags, payload):
             if not flags & END:
                 return link.give(stream, len(payload))
         else:
-            bulk.broken = "what should have come beside the result did not"
+            bulk.broken = "part of the result did not come"
         bulk.whole = True
         if bulk.ask:
             wake(bulk.ask.lock)
-
-
-def long(link, call, handle, payload):
-    """Sends a message that takes more than one frame, or more credit than there is."""
-    payload, ask = memoryview(payload), Ask(call.id)
-    while payload:
-        least = min(4096, len(payload))
-        n = min(call.credit - call.used - 12, PAYLOAD, len(payload))
-        if n >= least:
-            call.used += n + 12
-            link.send(call.id, MESSAGE, handle, END if n == len(payload) else MORE, payload[:n])
-            payload = payload[n:]
-            continue
-        link.flush()
-        link.wait(call, ask, lambda: call.credit - call.used - 12 >= least)
-        if call.cancelled:
-            return link.send(call.id, RESET, 0, 0, b"\0\1")
-        ask = Ask(call.id)
