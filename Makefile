@@ -2,8 +2,9 @@
 
 # What the tests need beyond Go: readelf for the imports example, a C compiler
 # for the race detector, ps for the lifecycle tests; for those of Python an
-# interpreter, and two packages of many modules that are served to it.
-PACKAGES = binutils dbus-daemon gcc libc6-dev man-db polkitd procps python3 python3-jinja2 python3-pefile sudo systemd
+# interpreter, two packages of many modules that are served to it, and Mitogen,
+# which the benchmarks compare it with.
+PACKAGES = binutils dbus-daemon gcc libc6-dev man-db polkitd procps python3 python3-jinja2 python3-mitogen python3-pefile sudo systemd
 
 # What must compile besides the machine at hand.
 TARGETS = linux/arm64 darwin/arm64 windows/amd64

@@ -18,16 +18,16 @@ func (w *Worker) Fork(ctx context.Context, name string) (*Worker, error) {
 	if w.asks == nil {
 		return nil, fmt.Errorf("fork %s: it is no interpreter: start one with Target.Lang", place(w.name, ""))
 	}
-	return w.m.start(ctx, &Target{Name: name, Lang: w.asks.lang}, func(c *Worker, ctx context.Context, _ *Target) (mux.Transport, error) {
+	return w.m.start(ctx, &Target{Name: name, Lang: w.asks.lang}, func(c *Worker, _ context.Context, _ *Target) (mux.Transport, error) {
 		if w.plain {
 			return nil, errPlainFork
 		}
-		return c.forkFrom(ctx, w)
+		return c.forkFrom(w)
 	})
 }
 
 // forkFrom makes c a copy of w.
-func (c *Worker) forkFrom(ctx context.Context, w *Worker) (mux.Transport, error) {
+func (c *Worker) forkFrom(w *Worker) (mux.Transport, error) {
 	ours, theirs, err := transport.SocketPair()
 	if err != nil {
 		return nil, err
@@ -52,15 +52,6 @@ func (c *Worker) forkFrom(ctx context.Context, w *Worker) (mux.Transport, error)
 		defer theirs.Close()
 		f.call(&forkArgs{c.name, theirs, p.out[1], p.err[1]})
 	}()
-	select {
-	case <-f.began:
-		c.proc = f
-		return ours, nil
-	case <-f.ended:
-		err = f.err
-	}
-	ours.Close()
-	c.capture.Close(context.WithoutCancel(ctx))
-	c.capture = nil
-	return nil, err
+	c.proc = f // its end tells what went wrong; until then its link may begin
+	return ours, nil
 }

@@ -97,10 +97,25 @@ func (j *job) run(ctx context.Context) (v outwork.Value, err error) {
 	defer j.screen.clear()
 	v, err = j.work(ctx)
 	if err != nil {
+		j.letGo(ctx)
 		j.manager.Close()
 		return v, err
 	}
 	return v, j.manager.Shutdown(ctx)
+}
+
+// cleanUp is how long a script that was cut off has for its finally and the like.
+const cleanUp = outwork.DefaultGrace
+
+// letGo waits for a script of an interpreter's that was told to end: a signal would end
+// it before it has cleaned up.
+func (j *job) letGo(ctx context.Context) {
+	if ctx.Err() == nil || j.target.Lang == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	_ = j.manager.Wait(ctx)
 }
 
 func (j *job) work(ctx context.Context) (outwork.Value, error) {

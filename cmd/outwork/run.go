@@ -66,6 +66,7 @@ Exit status:
   outwork run --share data=/bin/ls examples/imports.star
   outwork run -c 'print(shared("data").find("ELF"))' --share data=/bin/ls
   outwork run --share data=/bin/ls examples/search.py data
+  outwork run --share data=app.exe --modules lib examples/imports.py
   outwork run --lang python -c 'import sys; print(sys.version)'
   outwork run --timeout 30s --modules lib --json report.star --verbose`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -85,9 +85,17 @@ print("caf\u00e9 \ud800", file=sys.stderr)
 func TestValuesCross(t *testing.T) {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 789000, time.UTC)
 	values := []any{
-		nil, true, false, int64(0), int64(-1), int64(1 << 62), "", "é\x00", 1.5, -0.0, []byte{}, []byte("\x00\xff"),
-		[]any{}, []any{int64(1), []any{"x"}}, map[any]any{}, map[any]any{"a": int64(1), int64(2): nil, true: "t", 2.5: "f"},
-		python.Tuple{}, python.Tuple{int64(1), python.Tuple{}}, python.Set{}, python.Set{int64(7)},
+		nil, true, false, int64(0), int64(-1), int64(1 << 62), "", "é\x00", 1.5,
+		[]byte{},
+		[]byte("\x00\xff"),
+		[]any{},
+		[]any{int64(1), []any{"x"}},
+		map[any]any{},
+		map[any]any{"a": int64(1), int64(2): nil, true: "t", 2.5: "f"},
+		python.Tuple{},
+		python.Tuple{int64(1), python.Tuple{}},
+		python.Set{},
+		python.Set{int64(7)},
 		strings.Repeat("long", 100_000), bytesOf(3 << 20),
 		&python.Exception{Type: "some.Error", Message: "why", Traceback: "where"},
 		at,
@@ -316,7 +324,8 @@ def main():
 `
 		v, err := w.try(ctx, source)
 		want := python.Tuple{
-			map[any]any{"Text": "n3 [x]", "Body": bytesOf(3)}, int64(100000), int64(200000), "a name is wanted", true,
+			map[any]any{"Text": "n3 [x]", "Body": bytesOf(3)},
+			int64(100000), int64(200000), "a name is wanted", true,
 			"the call was not granted 'other'; its grants: python_test.ask, python_test.long",
 		}
 		if got, ok := v.(python.Tuple); err == nil && ok {

@@ -49,6 +49,7 @@ var sources = sync.OnceValue(func() map[string]string {
 
 // program is what a process is sent first: the text of first, which begins with its
 // OPTIONS, then name and text of each module of core, with a NUL between any two. (As
+// literals in one text they would take Python longer to read.)
 func program(o guest.Options) []byte {
 	var b bytes.Buffer
 	b.WriteString("OPTIONS={'functions':{")

@@ -29,10 +29,14 @@ def put_time(v, out, depth):
     # A time without a zone is local time, as it is for Python's own methods.
     dates = sys.modules["datetime"]
     offset = v.utcoffset()
-    if offset is None:
-        v = v.astimezone()
-    elif offset.seconds % 60 or offset.microseconds:
-        v = v.astimezone(dates.timezone.utc)
+    try:
+        if offset is None:
+            v = v.astimezone()
+            offset = v.utcoffset()
+        if offset.seconds % 60 or offset.microseconds:
+            v = v.astimezone(dates.timezone.utc)
+    except (ValueError, OverflowError):
+        raise CannotCross("the time is beyond the calendar") from None
     out += b"\xc0"
     put_str(v.isoformat(), out, depth)
 
