@@ -45,7 +45,7 @@ func TestAnotherModule(t *testing.T) {
 	run := func(args ...string) string {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "GOSUMDB=off")
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOSUMDB=off")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("go %q: %v\n%s", args, err, out)
