@@ -46,13 +46,18 @@ class Call:
     thread = None  # that runs it, while it runs somebody's code
     busy = 0  # in the link: no exception may be raised there
     used = 0  # of credit; two numbers, for one thread changes each
-    cancelled = sent = False
+    cancelled = raised = sent = False
 
     def __init__(self, id, credit):
         self.id, self.credit, self.asks = id, credit, []
 
+    def halted(self):
+        """Whether the call is cancelled and its code does not know yet."""
+        return self.cancelled and not self.raised
+
     def check(self):
-        if self.cancelled:
+        if self.halted():
+            self.raised = True
             raise KeyboardInterrupt
 
 
@@ -281,7 +286,7 @@ class Link:
 
     def finish(self, call, handle, payload):
         """Answers a call."""
-        call.sent, call.cancelled = True, False
+        call.sent, call.cancelled, call.raised = True, False, False
         self.before_reply()
         if len(payload) + 12 > min(call.credit - call.used, PAYLOAD):
             from outwork import _long
@@ -323,8 +328,8 @@ class Link:
     def interrupt(self, *_):
         """SIGINT, which is how the main thread is told that its call is cancelled."""
         call = self.current.get(self.main)
-        if call and call.thread and call.cancelled and not call.busy:
-            raise KeyboardInterrupt
+        if call and call.thread and not call.busy:
+            call.check()
 
 
 def failure(call, e):

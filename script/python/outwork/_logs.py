@@ -49,6 +49,7 @@ def install(logging, link):
         finally:
             if call:
                 call.busy -= 1
+                call.check()
 
     def follow(level):
         level = max(1, level * 10 // 4 + 20)

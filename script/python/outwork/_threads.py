@@ -107,18 +107,19 @@ def share_threading(main):
 
 
 def cancel(link, call):
-    if call.cancelled or call.sent:
-        call.cancelled = True
-        return
-    call.cancelled = True
+    first, call.cancelled = not call.cancelled, True
     for ask in list(call.asks):
         wake(ask.lock)
-    if call.thread == link.main:
-        _signal.pthread_kill(link.main, _signal.SIGINT)
-    elif call.thread and not call.busy:
-        import ctypes
+    if first and call.thread:
+        if call.thread == link.main:
+            _signal.pthread_kill(link.main, _signal.SIGINT)
+        _thread.start_new_thread(insist, (link, call))
 
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread), ctypes.py_object(KeyboardInterrupt))
+
+def insist(link, call):
+    from outwork import _cancel
+
+    _cancel.insist(link, call)
 
 
 class Ask:
@@ -165,9 +166,9 @@ def ask(link, handle, payload):
 def wait(link, call, ask, done):
     if call:
         call.asks.append(ask)
-    while not done() and not (call and call.cancelled):
+    while not done() and not (call and call.halted()):
         if _thread.get_ident() == link.main and link.right.acquire(False):
-            while not done() and not (call and call.cancelled):
+            while not done() and not (call and call.halted()):
                 dispatch(link, link.step())
             link.flush()
             link.entered = monotonic()
@@ -196,8 +197,6 @@ def rare(link, stream, kind, flags, payload):
         call = link.calls[stream]
         if kind == RESET:
             cancel(link, call)
-            for ask in list(call.asks):
-                wake(ask.lock)
         elif kind == CREDIT:
             call.credit += int.from_bytes(payload, "big")
             for ask in list(call.asks):
