@@ -87,6 +87,8 @@ func (f *forked) Signal(sig syscall.Signal) error {
 	case <-f.ended:
 		return nil
 	case <-f.began:
+	case <-time.After(signalPatience): // it is busy with something else, and has not begun
+		return f.of.proc.Signal(syscall.SIGKILL)
 	}
 	raw, err := codec.EncodeValue([]any{f.pid.Load(), int64(sig)})
 	if err != nil {

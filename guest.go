@@ -69,7 +69,7 @@ func (m *Imported) Call(ctx context.Context, name string, args ...any) (Value, e
 	if m.Main {
 		flags |= 2
 	}
-	list := []any{m.name, name, args, keywords, flags}
+	list := []any{m.name, name, flags, args, keywords}
 	if served := m.w.asks.module(m.name); served != nil {
 		list = append(list, served)
 	}
@@ -131,20 +131,19 @@ var errOverdue = errors.New("killed: a call did not return")
 // asking is what a worker asks its manager for: the modules that scripts import. They
 // are sent along with what is seen to need them.
 type asking struct {
-	m    *Manager
-	lang string
 	w    *Worker
+	lang string
 }
 
 // script is what is served, and what a script with that source will ask for.
 func (a *asking) script(path, source string) any {
 	ahead := a.mentioned(source)
-	if a.m.modules == nil {
+	if a.w.m.modules == nil {
 		return a.served(ahead)
 	}
 	key := sha256.Sum256([]byte(source))
 	a.w.key.Store(&key)
-	ahead = append(ahead, a.m.modules.Ahead(a.lang, path, []byte(source), a.m.memory.Names(a.lang, key))...)
+	ahead = append(ahead, a.w.m.modules.Ahead(a.lang, path, []byte(source), a.w.m.memory.Names(a.lang, key))...)
 	return a.served(ahead)
 }
 
@@ -154,13 +153,13 @@ func (a *asking) module(name string) any {
 	if _, told := a.w.told.Load(name); told {
 		return nil
 	}
-	if a.m.modules == nil {
+	if a.w.m.modules == nil {
 		return a.served(nil)
 	}
 	key := sha256.Sum256([]byte("import " + name))
 	a.w.key.Store(&key)
-	also := append([]string{name}, a.m.memory.Names(a.lang, key)...)
-	return a.served(a.m.modules.Ahead(a.lang, "", nil, also))
+	also := append([]string{name}, a.w.m.memory.Names(a.lang, key)...)
+	return a.served(a.w.m.modules.Ahead(a.lang, "", nil, also))
 }
 
 // runtime is a part of the interpreter's own runtime.
@@ -185,8 +184,8 @@ func (a *asking) mentioned(source string) (all []module.Module) {
 // served is [roots, namespaces, modules] as they are told to an interpreter.
 func (a *asking) served(ahead []module.Module) any {
 	roots, namespaces, modules := []any{}, []any{}, []any{}
-	if a.m.modules != nil {
-		for _, r := range a.m.modules.Roots(a.lang) {
+	if a.w.m.modules != nil {
+		for _, r := range a.w.m.modules.Roots(a.lang) {
 			if r.Namespace {
 				namespaces = append(namespaces, r.Name)
 			} else {

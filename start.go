@@ -52,7 +52,7 @@ func (m *Manager) begin(ctx context.Context, t *Target) (*Worker, error) {
 	m.beginning++
 	w := &Worker{m: m, name: name, done: make(chan struct{})}
 	if t.Lang != "" {
-		w.asks = &asking{m, t.Lang, w}
+		w.asks = &asking{w, t.Lang}
 	}
 	if m.Output == OutputAtomic {
 		w.one = make(chan struct{}, 1)

@@ -36,9 +36,18 @@ func (w *world) cancelled(f func(context.Context) error, printed string) error {
 // await returns when the worker has printed that.
 func (w *world) await(printed string) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(w.out.String(), printed); time.Sleep(time.Millisecond) {
-		if w.Err() != nil || time.Now().After(end) {
+	limit := time.After(20 * time.Second)
+	for {
+		text, changed := w.out.next()
+		if strings.Contains(text, printed) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-w.Done():
 			w.t.Fatalf("%v: it never printed %q but %q", w.Err(), printed, w.out)
+		case <-limit:
+			w.t.Fatalf("it never printed %q but %q", printed, w.out)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"reflect"
 	"strings"
 	"syscall"
@@ -120,6 +121,22 @@ func TestValuesCross(t *testing.T) {
 		}
 		w.run("import echo\ndef main():\n  assert echo.echo(1) == ((1,), {})")
 	})
+}
+
+// TestFirstArgument: what is seldom needed to decode an argument is there also for the
+// first call of a worker, whose argument is read by who else would ask for it.
+func TestFirstArgument(t *testing.T) {
+	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	huge := new(big.Int).Lsh(big.NewInt(1), 100)
+	for _, v := range []any{at, huge, &python.Exception{Type: "E"}} {
+		w := newWorld(t, socket, debian(t))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		got, err := w.Import("copy").Call(ctx, "copy", v)
+		cancel()
+		if err != nil || !same(got.Any(), v) {
+			t.Errorf("%T: %v, %v", v, got, err)
+		}
+	}
 }
 
 func bytesOf(n int) []byte { return []byte(strings.Repeat("\xab", n)) }

@@ -87,8 +87,6 @@ class Loader:
         exec(self.get_code(module.__spec__.name), module.__dict__)
 
     def get_code(self, name):
-        from outwork import _run
-
         file, _, source = fetch(name)
         _run.remember(file, source)
         return compile(source, file, "exec", 0, True)

@@ -81,7 +81,7 @@ class Link:
     def __init__(self, source, sink, functions):
         self.source, self.sink, self.functions = source, sink, functions
         self.data, self.at, self.fds, self.out = b"", 0, [], []
-        self.calls, self.asks, self.bulk, self.waiting, self.next = {}, {}, {}, {}, 2
+        self.calls, self.asks, self.bulk, self.next = {}, {}, {}, 2
         self.jobs, self.spare, self.queue, self.quick, self.current = [], [], [], {}, {}
         self.main = _thread.get_ident()
         self.writing, self.right, self.nudge, self.alarm = (_thread.allocate_lock() for _ in range(4))

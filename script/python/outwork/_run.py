@@ -91,25 +91,33 @@ class Scripts:
 
 
 class Functions:
-    """Calls of functions in modules: [module, name, arguments, keywords, flags], and
+    """Calls of functions in modules: [module, name, flags, arguments, keywords], and
     what is served, when that is not known yet."""
 
     def take(call):
-        if call.value is None:
-            v = call.value = decode(decode(call.args)[0])[0]
-            if len(v) > 5:
-                served(v.pop())
-            LINK.reserved |= v[4] & 2
+        """Module, name and flags, the CBOR and where it goes on. Who reads wants them, and
+        must not decode more: that may ask for a module, which nobody would read."""
+        if not call.value:
+            b, i, v = decode(call.args)[0], 1, []  # the list's head is a byte
+            while len(v) < 3:
+                item, i = decode(b, i)
+                v.append(item)
+            call.value = (*v, b, i)
+            LINK.reserved |= v[2] & 2
         return call.value
 
     def main(call):
-        return Functions.take(call)[4] & 2
+        return Functions.take(call)[2] & 2
 
     def key(call):
-        return tuple(Functions.take(call)[:2])
+        return Functions.take(call)[:2]
 
     def run(call):
-        module, name, args, keywords, flags = Functions.take(call)
+        module, name, flags, b, i = Functions.take(call)
+        args, i = decode(b, i)
+        keywords, i = decode(b, i)
+        if i < len(b):
+            served(decode(b, i)[0])
         if module not in sys.modules:
             __import__(module)
         if not name:
