@@ -146,14 +146,8 @@ def answer(value):
     return _link.REPLY, b"\x81\x80" + head(0x40, len(raw)) + raw
 
 
-class Copies:
+class Copies(Scripts):
     """Copies of this process: see _zygote."""
-
-    def main(call):
-        return True
-
-    def key(call):
-        return ""
 
     def run(call):
         from outwork import _zygote
