@@ -74,7 +74,7 @@ func (interpreter) Modules(name string, o guest.Options) []guest.Source { return
 // not sent a round trip.
 func (interpreter) Mentioned(source string) (names []string) {
 	for _, m := range []struct{ word, part string }{
-		{"main", "outwork._scripts"}, {"thread", "outwork._scripts"}, {"outwork", "outwork._api"}, {"shared", "outwork._containers"}, {"logging", "outwork._local"}, {"logging", "outwork._logs"},
+		{"main", "outwork._scripts"}, {"thread", "outwork._local"}, {"outwork", "outwork._api"}, {"shared", "outwork._containers"}, {"logging", "outwork._local"}, {"logging", "outwork._logs"},
 	} {
 		if strings.Contains(source, m.word) && !slices.Contains(names, m.part) {
 			names = append(names, m.part)

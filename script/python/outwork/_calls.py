@@ -81,10 +81,10 @@ def back(call, function, args, fields):
     reply = _run.LINK.ask(_link.CALL_FUNCTION, payload)
     (parts,), i = decode(reply.payload)
     value = decode(reply.payload, i)[0]
-    return beside(call, parts, value) if parts else value
+    return complete(call, parts, value) if parts else value
 
 
-def beside(call, parts, value):
+def complete(call, parts, value):
     """A granted function's result, with what came beside its CBOR in its place."""
     for part in parts:
         bulk = _run.LINK.bulk.get(part[2]) if part[1] == 0 else None
@@ -114,3 +114,29 @@ def placed(value, field, data, parts):
     k = empty[0]
     value[k] = data.decode() if value[k] == "" else bytes(data)
     return value
+
+
+class Bulk:
+    """Bytes on their way beside a result."""
+
+    whole = broken = ask = None
+
+    def __init__(self):
+        self.data = bytearray()
+
+
+def beside(link, stream, kind, flags, payload):
+    """Takes a frame of a stream that comes beside a result; who reads calls it."""
+    if kind == _link.OPEN:
+        link.bulk[stream] = Bulk()
+        return
+    bulk = link.bulk[stream]
+    if kind == _link.DATA:
+        bulk.data += payload
+        if not flags & _link.END:
+            return link.give(stream, len(payload))
+    else:
+        bulk.broken = "part of the result did not come"
+    bulk.whole = True
+    if bulk.ask:
+        _link.wake(bulk.ask.lock)

@@ -26,7 +26,6 @@ PREAMBLE = b"\x89owk\r\n\x1a\n\0\1\0\0"
 PAYLOAD = 1 << 20  # bytes of a frame, at most
 WINDOW = 1 << 20  # bytes that the manager may send ahead on a stream
 STREAMS = 1024  # calls, and what belongs to them, at once
-LARGEST = 16 << 20  # bytes of a message
 TICK = 0.003  # seconds after which the watch listens in place of the main thread
 QUICK = 0.001  # seconds: what takes longer does not run where it was read
 

@@ -3,7 +3,7 @@
 import sys
 
 from outwork import _link
-from outwork._values import CannotCross, decode, encode, head
+from outwork._values import LARGEST, CannotCross, decode, encode, head
 
 LINK = None  # the one conversation of this process
 ROOTS = {}  # the top-level names that are served; True: a namespace package
@@ -41,17 +41,19 @@ def show_source(linecache):
             _local.show(linecache, name, source)
 
 
+def join_threads():
+    """A script has ended when its threads have."""
+    if "threading" in sys.modules and len(sys.modules["threading"]._active) > 1:
+        from outwork import _local
+
+        _local.join_threads()
+
+
 class Loader:
     """What inspect asks for a script's source."""
 
     def __init__(self, source):
         self.get_source = lambda name: source
-
-
-def _scripts():
-    from outwork import _scripts
-
-    return _scripts
 
 
 class Scripts:
@@ -78,13 +80,14 @@ class Scripts:
         try:
             code = compile(source, name, "exec", 0, True)
             exec(code, module.__dict__)
-            if "main" in code.co_names and _scripts().leaves_main(source, name):
-                call.result = module.main(*args)
-            if "threading" in sys.modules:
-                _scripts().join_threads()
+            if "main" in code.co_names:
+                from outwork import _scripts
+
+                if _scripts.leaves_main(source, name):
+                    call.result = module.main(*args)
+            join_threads()
         except SystemExit as e:
-            if "threading" in sys.modules:
-                _scripts().join_threads()
+            join_threads()
             if e.code is not None and e.code != 0:
                 raise
         return answer(call.result)
@@ -138,8 +141,8 @@ def answer(value):
     """The REPLY of a call. Its result crosses as the bytes of its CBOR."""
     try:
         raw = encode(value)
-        if len(raw) > _link.LARGEST:
-            raise CannotCross("it takes %d bytes, more than %d" % (len(raw), _link.LARGEST))
+        if len(raw) > LARGEST:
+            raise CannotCross("it takes %d bytes, more than %d" % (len(raw), LARGEST))
     except CannotCross as e:
         e.why, e.path = "the result cannot be sent: %s%s" % (e.path and "result%s: " % e.path, e.why), ""
         raise

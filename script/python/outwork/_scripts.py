@@ -1,4 +1,4 @@
-"""What ends a script that is more than a few lines."""
+"""Whether a script's main is to be called."""
 
 import sys
 
@@ -21,11 +21,3 @@ def leaves_main(source, name):
                 v = getattr(node, field)
                 todo += v if isinstance(v, list) else (v,)
     return True
-
-
-def join_threads():
-    """A script has ended when its threads have."""
-    if len(sys.modules["threading"]._active) > 1:
-        from outwork import _local
-
-        _local.join_threads()

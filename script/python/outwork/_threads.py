@@ -3,10 +3,11 @@ main thread is busy; calls on threads; cancelling; and what seldom comes."""
 
 import _signal
 import _thread
+import sys
 from time import monotonic
 
 from outwork import _link
-from outwork._link import CREDIT, DATA, END, ERROR, MESSAGE, MORE, OPEN, PAYLOAD, REPLY, RESET, TICK, Refused, wake
+from outwork._link import CREDIT, END, ERROR, OPEN, REPLY, RESET, TICK, Refused, wake
 from outwork._values import decode
 
 THREADS = 64  # how many calls run beside the main thread; others wait
@@ -44,7 +45,6 @@ def listen(link):
 def end(link, e):
     """The process cannot go on, and says why where that is heard without the link."""
     import os
-    import sys
 
     del sys.meta_path[0]  # nobody answers any more
     import traceback
@@ -180,20 +180,9 @@ def wait(link, call, ask, done):
         call.asks.remove(ask)
 
 
-class Bulk:
-    """Bytes on their way beside a result that this side has asked for."""
-
-    whole = broken = ask = None
-
-    def __init__(self):
-        self.data = bytearray()
-
-
 def rare(link, stream, kind, flags, payload):
     """Takes a frame that is not of a plain call, or of an answer."""
-    if kind == OPEN:
-        link.bulk[stream] = Bulk()
-    elif stream in link.calls:
+    if stream in link.calls:
         call = link.calls[stream]
         if kind == RESET:
             cancel(link, call)
@@ -201,14 +190,6 @@ def rare(link, stream, kind, flags, payload):
             call.credit += int.from_bytes(payload, "big")
             for ask in list(call.asks):
                 wake(ask.lock)
-    elif stream in link.bulk:
-        bulk = link.bulk[stream]
-        if kind == DATA:
-            bulk.data += payload
-            if not flags & END:
-                return link.give(stream, len(payload))
-        else:
-            bulk.broken = "part of the result did not come"
-        bulk.whole = True
-        if bulk.ask:
-            wake(bulk.ask.lock)
+    elif kind == OPEN or stream in link.bulk:
+        # Only calls back bring such: what they need is here.
+        sys.modules["outwork._calls"].beside(link, stream, kind, flags, payload)
