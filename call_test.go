@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 )
 
 type (
@@ -30,7 +31,7 @@ var double = outwork.Func("test.double", func(_ context.Context, n int) (int, er
 
 // wait returns when its context ends.
 var wait = outwork.Func("test.wait", func(ctx context.Context, _ struct{}) (struct{}, error) {
-	outwork.Progress(ctx, 1, 1, "waiting")
+	call.Progress(ctx, 1, 1, "waiting")
 	<-ctx.Done()
 	return struct{}{}, context.Cause(ctx)
 })
@@ -142,7 +143,7 @@ func TestDeadlineReachesFunction(t *testing.T) {
 		if _, ok := errors.AsType[*outwork.RemoteError](err); ok {
 			t.Errorf("the caller's own deadline is a RemoteError: %v", err)
 		}
-		if want := `test.wait on worker "` + w.Name() + `": `; !strings.HasPrefix(err.Error(), want) {
+		if want := "test.wait on " + named(w) + ": "; !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %q, want it to begin with %q", err, want)
 		}
 		if err := m.Wait(within(t)); err != nil { // the function has returned
@@ -167,7 +168,7 @@ func TestErrorsCross(t *testing.T) {
 		if e := call(t, "terminal"); !strings.HasPrefix(e.Message, "\x1b]") || !strings.HasSuffix(e.Error(), `: \x1b]0;title\x07`+"\x1b[31mred") {
 			t.Errorf("an error that would drive the terminal: %q", e.Error())
 		}
-		if e := call(t, "plain"); e.Message != "it is broken" || e.Panicked || e.Error() != `test.fails on worker "`+w.Name()+`": it is broken` {
+		if e := call(t, "plain"); e.Message != "it is broken" || e.Panicked || e.Error() != "test.fails on "+named(w)+": it is broken" {
 			t.Errorf("plain: %q", e)
 		}
 		for how, targets := range map[string][]error{
@@ -208,15 +209,15 @@ func TestPanic(t *testing.T) {
 }
 
 var grantee = outwork.Func("test.grantee", func(ctx context.Context, n int) (int, error) {
-	return double.Call(ctx, outwork.Back(ctx), n)
+	return double.Call(ctx, call.Back(ctx), n)
 })
 
 func TestGrants(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *outwork.Manager, w *outwork.Worker) {
-		if n, err := grantee.Call(outwork.WithGrants(within(t), Hello, double), w, 5); n != 10 || err != nil {
+		if n, err := grantee.Call(call.WithGrants(within(t), Hello, double), w, 5); n != 10 || err != nil {
 			t.Errorf("granted: got %d, %v", n, err)
 		}
-		_, err := grantee.Call(outwork.WithGrants(within(t), Hello), w, 5)
+		_, err := grantee.Call(call.WithGrants(within(t), Hello), w, 5)
 		if err == nil || !strings.Contains(err.Error(), `was not granted "test.double"`) || !strings.Contains(err.Error(), "test.hello") ||
 			!strings.Contains(err.Error(), "test.double on the caller: ") {
 			t.Errorf("not granted: %v", err)
@@ -225,14 +226,14 @@ func TestGrants(t *testing.T) {
 			t.Errorf("nothing granted: %v", err)
 		}
 	})
-	if _, err := double.Call(t.Context(), outwork.Back(t.Context()), 1); err == nil {
+	if _, err := double.Call(t.Context(), call.Back(t.Context()), 1); err == nil {
 		t.Error("Back outside a worker leads somewhere")
 	}
 }
 
 var progresses = outwork.Func("test.progresses", func(ctx context.Context, n int64) (struct{}, error) {
 	for i := range n {
-		outwork.Progress(ctx, i+1, n, "step")
+		call.Progress(ctx, i+1, n, "step")
 	}
 	return struct{}{}, nil
 })
@@ -240,7 +241,7 @@ var progresses = outwork.Func("test.progresses", func(ctx context.Context, n int
 func TestProgress(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *outwork.Manager, w *outwork.Worker) {
 		var got []int64
-		ctx := outwork.WithProgress(within(t), func(done, total int64, label string) {
+		ctx := call.WithProgress(within(t), func(done, total int64, label string) {
 			if total != 100 || label != "step" {
 				t.Errorf("total %d, label %q", total, label)
 			}

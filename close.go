@@ -2,18 +2,20 @@ package outwork
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 )
 
 // Shutdown takes no more calls, lets those that run finish, and ends all workers
 // in peace: their last output and log records arrive. When ctx ends first, the
-// calls are cancelled, what has not returned after the grace is killed, and
-// ctx's error is returned. Like Close it returns when no process, goroutine or
+// calls are cancelled and end with a [*LostError], what has not returned after the
+// grace is killed, and ctx's error is returned. Like Close it returns when no process, goroutine or
 // file of the manager's is left.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
 	var cut atomic.Bool
+	m.stopPools()
 	for _, w := range m.stop() {
 		all.Go(func() {
 			if w.shutdown(ctx) != nil {
@@ -34,28 +36,39 @@ func (m *Manager) stop() []*Worker {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closing = true
+	if m.started {
+		m.endLife()
+	}
 	return m.list()
 }
 
 // Close ends all workers now: calls that run end with a [*LostError]. A worker
 // gets SIGTERM, and SIGKILL after the grace. It returns when no process,
 // goroutine or file of the manager's is left, and may be called again. A Stdout
-// or Stderr that blocks holds it up. Its error is the first of writing to them.
+// or Stderr that blocks holds it up. Its error is the first of writing to them, or that the
+// process which starts workers was killed: what they left behind may live on.
 func (m *Manager) Close() error {
 	var wg sync.WaitGroup
-	for _, w := range m.stop() {
+	workers := m.stop()
+	for _, p := range m.stopPools() {
+		wg.Go(func() { p.Close() })
+	}
+	m.stopReaching()
+	for _, w := range workers {
 		wg.Go(func() { w.Close() })
 	}
 	wg.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.await(func() bool { return !m.launching })
+	m.closeHosts()
+	m.closeDoors()
+	m.await(func() bool { return !m.starting })
 	if s := m.starter; s != nil {
-		m.starter, m.launching = nil, true // for others that close: not yet gone
+		m.starter, m.starting = nil, true // for others that close: not yet gone
 		m.mu.Unlock()
 		err := s.Close()
 		m.mu.Lock()
-		m.launching = false
+		m.starting = false
 		m.closeErr = err
 		m.change()
 	}
@@ -64,6 +77,21 @@ func (m *Manager) Close() error {
 		return m.sink.Err()
 	}
 	return m.closeErr
+}
+
+// closeDoors ends all listening. m.mu is held before and after.
+func (m *Manager) closeDoors() {
+	doors, listeners := m.doors, m.listeners
+	m.doors, m.listeners = nil, map[io.Closer]bool{}
+	m.mu.Unlock()
+	defer m.mu.Lock()
+	for _, d := range doors {
+		d.Close()
+	}
+	for l := range listeners {
+		l.Close()
+	}
+	m.following.Wait()
 }
 
 // change wakes those who await something. m.mu is held.

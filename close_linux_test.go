@@ -91,26 +91,65 @@ func TestShutdownTakesNoCalls(t *testing.T) {
 	}
 }
 
+// A call that Shutdown cuts short is lost with its worker, and may have run, whether or not it heeds that.
 func TestShutdownOutOfTime(t *testing.T) {
 	nothingLeft(t)
-	m := outwork.Manager{Stdout: io.Discard, Grace: 200 * time.Millisecond}
+	var stdout buffer
+	m := outwork.Manager{Stdout: &stdout, Grace: 200 * time.Millisecond}
 	w, err := m.Start(within(t), outwork.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	heeds, ignores := wait.Go(within(t), w, struct{}{}), stubborn.Go(within(t), w, struct{}{})
+	heeds, ignores := finishes.Go(within(t), w, time.Hour), stubborn.Go(within(t), w, struct{}{})
+	eventually(t, "both run", func() bool { return strings.Count(stdout.String(), "\n") == 2 })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := m.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("shutdown: %v", err)
+	}
+	_, heeding := heeds.Result()
+	_, ignoring := ignores.Result()
+	for function, err := range map[string]error{"test.finishes": heeding, "test.stubborn": ignoring} {
+		e := lossIn(t, err)
+		if e.Function != function || e.Worker != w.Name() || e.Signal != "killed" || !e.MayHaveRun || !errors.Is(err, outwork.ErrClosed) {
+			t.Errorf("%s: got %+v", function, e)
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: the end of Shutdown's context is taken for that of its own", function)
+		}
+		if want := fmt.Sprintf("%s: worker %q is lost: closed by its manager", function, w.Name()); err.Error() != want {
+			t.Errorf("it is told as %q, want %q", err, want)
+		}
+	}
+}
+
+// A worker that falls over what Shutdown cancels is closed all the same: that is why the call failed.
+func TestShutdownBreaksTheWorker(t *testing.T) {
+	nothingLeft(t)
+	m := outwork.Manager{Stdout: io.Discard, Stderr: io.Discard}
+	w, err := m.Start(within(t), outwork.Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := brittle.Go(within(t), w, struct{}{})
 	eventually(t, "busy", w.Busy)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := m.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shutdown: %v", err)
 	}
-	for _, call := range []*outwork.Pending[struct{}]{heeds, ignores} {
-		if _, err := call.Result(); !errors.Is(err, outwork.ErrClosed) {
-			t.Errorf("the call: %v", err)
-		}
+	_, err = call.Result()
+	if e := lossIn(t, err); !errors.Is(err, outwork.ErrClosed) || !e.MayHaveRun || e.ExitCode != 7 {
+		t.Errorf("the call: %v, of which %+v", err, e)
 	}
 }
+
+// brittle ends its worker when it is cancelled.
+var brittle = outwork.Func("test.brittle", func(ctx context.Context, _ struct{}) (struct{}, error) {
+	<-ctx.Done()
+	os.Exit(7)
+	return struct{}{}, nil
+})
 
 // stubborn hears neither its context nor SIGTERM.
 var stubborn = outwork.Func("test.stubborn", func(context.Context, struct{}) (struct{}, error) {
@@ -135,7 +174,7 @@ func TestCloseKillsTheStubborn(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = call.Result()
-	if e := lost(t, err); !errors.Is(err, outwork.ErrClosed) || e.Signal != "killed" || !e.MayHaveRun {
+	if e := lossIn(t, err); !errors.Is(err, outwork.ErrClosed) || e.Signal != "killed" || !e.MayHaveRun {
 		t.Errorf("got %+v", e)
 	}
 }
@@ -171,7 +210,7 @@ func TestClose(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if _, err := call.Result(); !errors.Is(err, outwork.ErrClosed) || !lost(t, err).MayHaveRun {
+	if _, err := call.Result(); !errors.Is(err, outwork.ErrClosed) || !lossIn(t, err).MayHaveRun {
 		t.Errorf("the call that ran: %v", err)
 	}
 	if _, err := double.Call(within(t), w, 1); !errors.Is(err, outwork.ErrClosed) {

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/output"
+	"github.com/outwork-go/outwork/lost"
+	"github.com/outwork-go/outwork/sandbox"
 )
 
 // crossing are the errors that cross as themselves.
@@ -36,7 +39,7 @@ var ErrClosed = errors.New("closed by its manager")
 // RemoteError is a function's own answer: it returned an error or panicked, or
 // could not be run as it was called. The worker is fine.
 type RemoteError struct {
-	Worker, Host string // where; "" are the manager, called by Back, and this machine; Host alone is a service's address
+	Worker, Host string // where; "" are the manager, called by call.Back, and this machine; Host alone is a service's address
 	Function     string
 	Message      string // the text of the function's error, as it is
 	Stack        string // of a panic; of a script, its traceback
@@ -65,7 +68,13 @@ type LostError struct {
 	Signal       string // its name, "" when it exited
 	Stderr       []byte // the last of what it wrote there, at most 64 KiB
 	MayHaveRun   bool   // the call had been sent: it may have had effects
-	Cause        error  // ErrClosed, or why the link ended
+	Cause        error  // ErrClosed, a lost.Cause, or why the link ended; errors.Is finds it
+
+	// What the process used, where that is known; otherwise 0.
+	PeakMemory int64         // bytes: the most that it had at once, of its control group or else resident
+	CPU        time.Duration // with that of the processes it waited for
+
+	limits sandbox.Limits // that it had
 }
 
 // Error names the worker, how it ended and its last words.
@@ -85,21 +94,99 @@ func (e *LostError) Error() string {
 }
 
 func (e *LostError) how() string {
+	cause, classed := errors.AsType[lost.Cause](e.Cause)
 	switch {
 	case errors.Is(e.Cause, ErrClosed) && isService(e.Worker, e.Host):
 		return "the connection was closed by this side"
 	case errors.Is(e.Cause, ErrClosed):
 		return ErrClosed.Error()
-	case errors.Is(e.Cause, errOverdue):
+	case classed && cause != lost.Host: // of which it tells more
+		text := e.why(cause)
+		if both, ok := errors.AsType[*twofold](e.Cause); ok {
+			text += "; its link: " + both.link.Error()
+		}
+		return text
+	case e.Cause != nil:
 		return e.Cause.Error()
+	}
+	return e.exit()
+}
+
+// exit is how the process ended, by itself.
+func (e *LostError) exit() string {
+	switch {
 	case e.Signal != "":
 		return "signal " + e.Signal
 	case e.ExitCode >= 0:
 		return fmt.Sprintf("exit status %d", e.ExitCode)
-	case e.Cause != nil:
-		return e.Cause.Error()
 	}
 	return "nobody knows how"
+}
+
+// why is the cause with what is known of it.
+func (e *LostError) why(c lost.Cause) string {
+	l := &e.limits
+	switch c {
+	case lost.Exit:
+		return e.exit()
+	case lost.Killed:
+		return e.exit() + e.used("")
+	case lost.Crash:
+		return c.Error() + ": " + e.exit()
+	case lost.Memory:
+		return c.Error() + e.used(limit(l.Memory, sizeText))
+	case lost.CPU:
+		return c.Error() + e.used(limit(l.CPU, time.Duration.String))
+	case lost.Time:
+		return c.Error() + e.used(limit(l.WallTime, time.Duration.String))
+	case lost.Output:
+		return c.Error() + e.used(limit(l.Output, sizeText))
+	case lost.Overdue:
+		if l.Grace > 0 {
+			return fmt.Sprintf("killed: a call did not return within %v of being cancelled", l.Grace)
+		}
+	}
+	return c.Error()
+}
+
+// used is what the process used, in brackets behind its limit.
+func (e *LostError) used(limit string) string {
+	var parts []string
+	if limit != "" {
+		parts = append(parts, limit)
+	}
+	if e.PeakMemory > 0 {
+		parts = append(parts, "peak "+sizeText(e.PeakMemory))
+	}
+	if e.CPU > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f s of CPU", e.CPU.Seconds()))
+	}
+	if parts == nil {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// limit is a limit in a text, if there is one.
+func limit[T int64 | time.Duration](n T, text func(T) string) string {
+	if n <= 0 {
+		return ""
+	}
+	return "limit " + text(n)
+}
+
+// sizeText is a size for people.
+func sizeText(n int64) string {
+	const unit = 1 << 10
+	if n < unit {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	size, prefixes := float64(n)/unit, "KMGTPE"
+	for size >= unit {
+		size, prefixes = size/unit, prefixes[1:]
+	}
+	text := fmt.Sprintf("%.1f", size)
+	return strings.TrimSuffix(text, ".0") + " " + prefixes[:1] + "iB"
 }
 
 // Unwrap is the cause.
@@ -119,22 +206,6 @@ func lastWords(b []byte) string {
 		s = "… " + strings.ToValidUTF8(s[len(s)-most:], "")
 	}
 	return strings.ReplaceAll(s, "\n", "\n\t")
-}
-
-// crash is where the text of a crashing Go program begins, or -1.
-func crash(s string) int {
-	for _, word := range []string{
-		"panic: ", "fatal error: ",
-		"SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGQUIT: ", "SIGSEGV: ", "SIGSYS: ", "SIGTRAP: ",
-	} {
-		if strings.HasPrefix(s, word) {
-			return 0
-		}
-		if at := strings.Index(s, "\n"+word); at >= 0 {
-			return at + 1
-		}
-	}
-	return -1
 }
 
 // ProtocolError is a worker that broke the protocol. It was killed. Or it is a
@@ -159,6 +230,9 @@ func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("%s%s broke the protocol and %s: rule %s: %s", what, place(e.Worker, e.Host), end, e.Rule, output.Sanitize([]byte(e.Detail)))
 }
 
+// Unwrap is [lost.Protocol].
+func (e *ProtocolError) Unwrap() error { return lost.Protocol }
+
 // place is a worker or service in an error's text.
 func place(worker, host string) string {
 	switch {
@@ -174,28 +248,6 @@ func place(worker, host string) string {
 
 // isService reports whether the place of an error is a service.
 func isService(worker, host string) bool { return worker == "" && host != "" }
-
-// callError is an error of the caller's side, with where it happened.
-type callError struct {
-	function, worker, host string
-	err                    error
-}
-
-func (e *callError) Error() string {
-	return fmt.Sprintf("%s on %s: %v", e.function, place(e.worker, e.host), e.err)
-}
-
-func (e *callError) Unwrap() error { return e.err }
-
-// remote is a Failure as callers see it.
-func remote(f *link.Failure, function, worker, host string) error {
-	return &RemoteError{
-		Worker: worker, Host: host, Function: function, Message: f.Message, Stack: f.Stack,
-		Panicked: f.Code == link.CodePanicked,
-		Refused:  f.Code == link.CodeUnknown || f.Code == link.CodeMismatch || f.Code == link.CodeRefused,
-		errs:     f.Errs,
-	}
-}
 
 // violation is the broken rule in err, or nil.
 func violation(err error) *frame.Violation {

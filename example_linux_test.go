@@ -201,28 +201,3 @@ func ExampleRegisterError() {
 	}
 	// Output: see line 3
 }
-
-// Ask is called back: it runs in the manager.
-var Ask = outwork.Func("example.ask", func(_ context.Context, question string) (string, error) {
-	return "yes, " + question, nil
-})
-
-var Install = outwork.Func("example.install", func(ctx context.Context, what string) (string, error) {
-	return Ask.Call(ctx, outwork.Back(ctx), "install "+what)
-})
-
-func ExampleWithGrants() {
-	ctx := context.Background()
-	var m outwork.Manager
-	defer m.Close()
-	w, err := m.Start(ctx, outwork.Target{Name: "installer"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(Install.Call(outwork.WithGrants(ctx, Ask), w, "fonts"))
-	_, err = Install.Call(ctx, w, "fonts") // may call nothing
-	fmt.Println(err != nil)
-	// Output:
-	// yes, install fonts <nil>
-	// true
-}

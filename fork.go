@@ -52,7 +52,7 @@ func (f *forked) call(args *forkArgs) {
 		f.exit, err = exitOf(*v.(*Value))
 	}
 	if err != nil {
-		f.exit, f.err = starter.Exit{Code: -1}, f.of.explain(context.Background(), "Worker.Fork", err)
+		f.exit, f.err = starter.Exit{Code: -1}, callFailure(context.Background(), f.of, "Worker.Fork", err)
 	}
 }
 

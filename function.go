@@ -30,6 +30,13 @@ type Function[A, R any] struct{ f *link.Function }
 // when it has been sent or nobody wants it any more, so its Read must allow a
 // Close at the same time; a container is not closed. A panic in fn becomes a
 // [RemoteError] with its stack.
+//
+// Where no file descriptor crosses, as to another machine, a container of more than
+// 32 KiB in an argument stays at the manager, as a shared one does ([Shared]), and a
+// live source (container.FromReaderAt) does everywhere: it is kept there until the call
+// is over and what its result streams was read. One in a result, or in the argument of a
+// call back (package call), travels as its bytes: it must be immutable, and have 1 GiB at most. An
+// *os.File is an error there.
 func Func[A, R any](name string, fn func(context.Context, A) (R, error)) *Function[A, R] {
 	if fn == nil {
 		panic("outwork.Func: " + name + ": the function is nil")
@@ -85,8 +92,8 @@ func caller() string {
 	return fmt.Sprintf("%s:%d", file, line)
 }
 
-// Callee is where a function can be called: a [Worker], a [Conn], or what [Back]
-// returns.
+// Callee is where a function can be called: a [Worker], a [Pool], a client.Conn (a
+// service), or what call.Back returns.
 type Callee interface {
 	// call returns a pointer to the result.
 	call(ctx context.Context, f *link.Function, args any) (any, error)
@@ -107,10 +114,20 @@ func (f *Function[A, R]) Call(ctx context.Context, to Callee, a A) (R, error) {
 	return *v.(*R), nil
 }
 
+// Bind is the function with fn in place of what is registered: to be granted
+// (call.WithGrants), where what it does depends on who grants it. It is in no registry:
+// called at a worker, it is there what f is there.
+func (f *Function[A, R]) Bind(fn func(context.Context, A) (R, error)) *Function[A, R] {
+	return &Function[A, R]{newFunction(f.f.Name, f.f.Where, fn)}
+}
+
 // Name is the name that the function is registered under.
 func (f *Function[A, R]) Name() string { return f.f.Name }
 
 func (f *Function[A, R]) function() *link.Function { return f.f }
+
+// AnyFunction is any [Function].
+type AnyFunction interface{ function() *link.Function }
 
 // Go starts a call and does not wait for it.
 func (f *Function[A, R]) Go(ctx context.Context, to Callee, a A) *Pending[R] {

@@ -6,20 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/guest"
+	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/module"
-	"github.com/outwork-go/outwork/internal/mux"
 )
 
 // A worker whose process is an interpreter serves these functions, of which the
 // argument is a list and the result a script's value (PROTOCOL.md, Guests).
 var (
 	guestScript = newFunction[Value, Value]("guest.script", "Worker.Run", nil)
-	guestCall   = newFunction[Value, Value]("guest.call", "Imported.Call", nil)
+	guestCall   = newFunction[Value, Value]("guest.call", "python.Module.Call", nil)
 )
 
 // guestFunctions are what the interpreter tells in its HELLO.
@@ -31,62 +30,46 @@ func guestFunctions() map[string]string {
 	return all
 }
 
-// Imported is a module of a worker whose process is an interpreter (Target.Lang).
-// Its fields may be set before it is used. It is safe for concurrent use.
-type Imported struct {
-	// Context gives the function, before its other arguments, an object that tells
-	// of the call: its worker, deadline, cancellation, progress and granted functions.
-	Context bool
-	// Main runs the function on the interpreter's main thread, one call after another.
-	Main bool
+// What the flags of guest.call say.
+const (
+	withContext  = 1 << iota // the call's context is the first argument
+	onMainThread             // it runs there
+)
 
-	w    *Worker
-	name string
-}
-
-// Import is the module of that name in the worker, which imports it when something
-// in it is first called.
-func (w *Worker) Import(name string) *Imported { return &Imported{w: w, name: name} }
-
-// Call calls a function of the module, or a method as "Class.method", and waits for
-// its result; with an empty name it only imports the module. args are what a [Value]
-// can be, and slices, arrays, maps and pointers of such; a last one of type
-// python.Keywords is the keyword arguments. The error is as that of [Function.Call].
-func (m *Imported) Call(ctx context.Context, name string, args ...any) (Value, error) {
-	if m.w.asks == nil {
-		return Value{}, fmt.Errorf("import %s: %s is no interpreter: start one with Target.Lang", m.name, place(m.w.name, ""))
-	}
-	keywords := codec.Keywords{}
-	if n := len(args) - 1; n >= 0 {
-		if k, ok := args[n].(codec.Keywords); ok {
-			keywords, args = k, args[:n]
-		}
+// callModule calls a function of a module of the interpreter that the worker is.
+func (w *Worker) callModule(ctx context.Context, c hook.ModuleCall) (Value, error) {
+	if w.asks == nil {
+		return Value{}, fmt.Errorf("import %s: %s is no interpreter: start one with Target.Lang", c.Module, w.place())
 	}
 	flags := 0
-	if m.Context {
-		flags |= 1
+	if c.Context {
+		flags |= withContext
 	}
-	if m.Main {
-		flags |= 2
+	if c.Main {
+		flags |= onMainThread
 	}
-	list := []any{m.name, name, flags, args, keywords}
-	if served := m.w.asks.module(m.name); served != nil {
+	keywords := codec.Keywords(c.Keywords)
+	if keywords == nil {
+		keywords = codec.Keywords{} // a nil map would cross as None
+	}
+	list := []any{c.Module, c.Function, flags, c.Args, keywords}
+	if served := w.asks.module(c.Module); served != nil {
 		list = append(list, served)
 	}
-	v, err := m.w.callGuest(ctx, guestCall, list)
+	v, err := w.callGuest(ctx, guestCall, list)
 	if _, ran := errors.AsType[*RemoteError](err); err == nil || ran {
-		m.w.told.Store(m.name, true) // not before: another call could overtake this one
+		w.told.Store(c.Module, true) // not before: another call could overtake this one
 	}
 	if err != nil {
-		return Value{}, fmt.Errorf("%s: %w", strings.TrimSuffix(m.name+"."+name, "."), err)
+		return Value{}, fmt.Errorf("%s: %w", strings.TrimSuffix(c.Module+"."+c.Function, "."), err)
 	}
 	return v, nil
 }
 
-// preload imports what t asks for. A worker that cannot is ended.
-func (w *Worker) preload(ctx context.Context, t *Target) error {
-	for _, name := range t.Preload {
-		if _, err := w.Import(name).Call(ctx, ""); err != nil {
+// preload imports what its target asks for. A worker that cannot is ended.
+func (w *Worker) preload(ctx context.Context) error {
+	for _, name := range w.preloads {
+		if _, err := w.callModule(ctx, hook.ModuleCall{Module: name}); err != nil {
 			w.Close()
 			return fmt.Errorf("preload: %w", err)
 		}
@@ -96,6 +79,9 @@ func (w *Worker) preload(ctx context.Context, t *Target) error {
 
 // runGuest runs a script in the interpreter that the worker is.
 func (w *Worker) runGuest(ctx context.Context, s Script) (Value, error) {
+	if len(s.Grants) > 0 {
+		return Value{}, fmt.Errorf("run %s on %s: %s is not hermetic: it takes no grants", s.Name, place(w.name, ""), s.Lang)
+	}
 	list := []any{s.Name, s.Source, s.Args, s.Steps, w.asks.script(s.Name, s.Source)}
 	return w.callGuest(ctx, guestScript, list)
 }
@@ -105,28 +91,12 @@ func (w *Worker) callGuest(ctx context.Context, f *link.Function, list []any) (V
 	if err != nil {
 		return Value{}, fmt.Errorf("the arguments: %w", err)
 	}
-	call := options(ctx)
-	v, err := w.callWith(ctx, f, &Value{raw}, call)
+	v, err := w.callWith(ctx, f, &Value{raw}, link.Carried(ctx))
 	if err != nil {
-		if ctx.Err() != nil {
-			w.overdueSoon(call)
-		}
 		return Value{}, err
 	}
 	return *v.(*Value), nil
 }
-
-// overdueSoon kills the worker when a call that was given up has not returned after
-// the grace: an interpreter cannot be stopped in all that it does.
-func (w *Worker) overdueSoon(call *link.Call) {
-	time.AfterFunc(w.m.grace(), func() {
-		if w.link.Err() == nil && call.Runs() {
-			w.kill(fmt.Errorf("%w within %v of being cancelled", errOverdue, w.m.grace()))
-		}
-	})
-}
-
-var errOverdue = errors.New("killed: a call did not return")
 
 // asking is what a worker asks its manager for: the modules that scripts import. They
 // are sent along with what is seen to need them.
@@ -211,19 +181,4 @@ func (w *Worker) module(lang, name string) ([]module.Module, error) {
 		w.m.memory.Note(lang, *key, name)
 	}
 	return w.m.modules.Get(lang, name)
-}
-
-// sendAll writes b to a transport that nobody uses yet.
-func sendAll(t mux.Transport, b []byte) error {
-	for len(b) > 0 {
-		n, err := t.Send([][]byte{b}, nil)
-		if errors.Is(err, mux.ErrAgain) {
-			err = t.PollSend()
-		}
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
 }

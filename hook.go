@@ -17,6 +17,11 @@ func init() {
 		return to.(Callee).call(ctx, f, args)
 	}
 	hook.NewFunction = unregistered
+	hook.RegisterGuest = registerGuest
+	hook.CallModule = func(ctx context.Context, worker any, c hook.ModuleCall) (any, error) {
+		return worker.(*Worker).callModule(ctx, c)
+	}
+	hook.Joinable, hook.Joins = joinable, joins
 }
 
 // unregistered is a function of types that are known only now.

@@ -70,10 +70,10 @@ func TestStillborn(t *testing.T) {
 	var m outwork.Manager
 	defer m.Close()
 	_, err := m.Start(within(t), self(t, bareRole, "ends at once"))
-	if e := lost(t, err); e.ExitCode != 0 || !strings.Contains(err.Error(), "does its main call outwork.Main first?") {
+	if e := lossIn(t, err); e.ExitCode != 0 || !strings.Contains(err.Error(), "does its main call outwork.Main first?") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := m.Start(within(t), outwork.Target{Program: "/bin/false"}); lost(t, err).ExitCode != 1 {
+	if _, err := m.Start(within(t), outwork.Target{Program: "/bin/false"}); lossIn(t, err).ExitCode != 1 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestForgottenMain(t *testing.T) {
 
 // A role without the link that belongs to it is somebody's mistake, or worse.
 func TestRoleWithoutLink(t *testing.T) {
-	for _, role := range []string{"worker", "starter", "king"} {
+	for _, role := range []string{"worker", "worker-far", "starter", "king"} {
 		target := self(t, usualRole, "")
 		target.Env = append(target.Env, "OUTWORK_ROLE="+role)
 		out := output(t, target)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -47,6 +46,9 @@ func attrValue(a *link.Attr) slog.Value {
 
 // log hands a worker's record to the manager's logger.
 func (w *Worker) log(r link.Record) {
+	if !w.mayLog(&r) {
+		return
+	}
 	h := w.m.logger().Handler()
 	ctx := context.Background()
 	if r.Dropped > 0 && h.Enabled(ctx, slog.LevelWarn) {
@@ -101,7 +103,7 @@ func group(attrs []link.Attr, depth int) (out []slog.Attr) {
 // logLine is a line of output in mode OutputLog.
 func (m *Manager) logLine(worker string, fd int, line []byte) {
 	stream := "stdout"
-	if fd == int(os.Stderr.Fd()) {
+	if fd == 2 { // whatever this process's os.Stderr is
 		stream = "stderr"
 	}
 	text := strings.TrimRight(string(output.Sanitize(line)), "\n")

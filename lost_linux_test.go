@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -34,8 +35,8 @@ var dies = outwork.Func("test.dies", func(ctx context.Context, how string) (stru
 	return struct{}{}, ctx.Err()
 })
 
-// lost is err as the LostError that it must be.
-func lost(t *testing.T, err error) *outwork.LostError {
+// lossIn is err as the LostError that it must be.
+func lossIn(t *testing.T, err error) *outwork.LostError {
 	t.Helper()
 	e, ok := errors.AsType[*outwork.LostError](err)
 	if !ok {
@@ -62,7 +63,7 @@ func TestLost(t *testing.T) {
 			m := outwork.Manager{Stdout: new(buffer), Stderr: new(buffer)}
 			w := started(t, &m, outwork.Target{Name: "frail"})
 			_, err := dies.Call(within(t), w, how)
-			e := lost(t, err)
+			e := lossIn(t, err)
 			if e.Worker != "frail" || e.Function != "test.dies" || !e.MayHaveRun || e.ExitCode != want.exit || e.Signal != want.signal {
 				t.Errorf("got %+v", e)
 			}
@@ -73,11 +74,11 @@ func TestLost(t *testing.T) {
 				t.Errorf("got %q, want %q in it", err, want.text)
 			}
 			<-w.Done()
-			if e := lost(t, w.Err()); e.Function != "" || e.ExitCode != want.exit {
+			if e := lossIn(t, w.Err()); e.Function != "" || e.ExitCode != want.exit {
 				t.Errorf("Err: %+v", e)
 			}
 			_, err = double.Call(within(t), w, 1)
-			if e := lost(t, err); e.MayHaveRun || !strings.Contains(err.Error(), "the call was not sent") {
+			if e := lossIn(t, err); e.MayHaveRun || !strings.Contains(err.Error(), "the call was not sent") {
 				t.Errorf("a call afterwards: %+v, %v", e, err)
 			}
 		})
@@ -97,7 +98,7 @@ func TestLostEndsAllCalls(t *testing.T) {
 	}
 	for _, call := range calls {
 		_, err := call.Result()
-		lost(t, err)
+		lossIn(t, err)
 	}
 	if n, err := double.Call(within(t), other, 2); n != 4 || err != nil {
 		t.Errorf("the other worker: %d, %v", n, err)
@@ -120,7 +121,7 @@ func TestStarterKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = call.Result()
-	if e := lost(t, err); !e.MayHaveRun {
+	if e := lossIn(t, err); !e.MayHaveRun {
 		t.Errorf("got %+v", e)
 	}
 	<-w.Done()
@@ -130,5 +131,89 @@ func TestStarterKilled(t *testing.T) {
 	}
 	if n, err := double.Call(within(t), w, 2); n != 4 || err != nil {
 		t.Errorf("got %d, %v", n, err)
+	}
+}
+
+// A start whose starter is lost meanwhile is a lost worker, and the next one is well.
+func TestStarterKilledWhileStarting(t *testing.T) {
+	var m outwork.Manager
+	defer m.Close()
+	w, err := m.Start(within(t), outwork.Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	starter := parentOf(t, w.PID())
+	if err := syscall.Kill(starter, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	before := descriptors(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := m.Start(within(t), outwork.Target{})
+		ended <- err
+	}()
+	eventually(t, "a link and pipes", func() bool { return descriptors(t) >= before+6 })
+	if err := syscall.Kill(starter, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if e := lossIn(t, <-ended); e.MayHaveRun || e.Worker == "" {
+		t.Errorf("got %+v", e)
+	}
+	if _, err := m.Start(within(t), outwork.Target{}); err != nil {
+		t.Errorf("the next start: %v", err)
+	}
+}
+
+type halfReply struct {
+	Body  io.Reader
+	Items *outwork.Stream[item]
+}
+
+// halfway streams a little of a reader and a stream, and then waits for its end.
+var halfway = outwork.Func("test.halfway", func(ctx context.Context, _ struct{}) (halfReply, error) {
+	never := readerFunc(func([]byte) (int, error) {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	items := outwork.StreamOf(func(yield func(item, error) bool) {
+		if yield(item{1, "one"}, nil) {
+			<-ctx.Done()
+		}
+	})
+	return halfReply{io.MultiReader(strings.NewReader("half"), never), items}, nil
+})
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// What a lost worker had not sent must not look complete, and says how it was lost.
+func TestLostInMidStream(t *testing.T) {
+	m := new(outwork.Manager)
+	t.Cleanup(func() { m.Close() })
+	w, err := m.Start(within(t), outwork.Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := halfway.Call(within(t), w, struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r.Body, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(w.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r.Body)
+	if e, ok := errors.AsType[*outwork.LostError](err); !ok || e.Signal != "killed" || !e.MayHaveRun {
+		t.Errorf("the reader ends with %T %v, after %q", err, err, rest)
+	}
+	var last error
+	for _, err := range r.Items.All() {
+		last = err
+	}
+	if e, ok := errors.AsType[*outwork.LostError](last); !ok || e.Signal != "killed" || !e.MayHaveRun {
+		t.Errorf("the stream ends with %T %v", last, last)
 	}
 }

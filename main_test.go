@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/host"
 	"github.com/outwork-go/outwork/outworktest"
 )
 
@@ -102,6 +104,34 @@ func everywhere(t *testing.T, f func(t *testing.T, m *outwork.Manager, w *outwor
 		var m outwork.Manager
 		f(t, &m, started(t, &m, outwork.Target{}))
 	})
+	t.Run("agent", func(t *testing.T) {
+		m := outwork.Manager{Hops: near}
+		f(t, &m, started(t, &m, outwork.Target{Host: "near://"}))
+	})
+}
+
+// named is w as errors name it.
+func named(w *outwork.Worker) string {
+	name := fmt.Sprintf("worker %q", w.Name())
+	if w.Host() != "" {
+		name += " at " + w.Host()
+	}
+	return name
+}
+
+// near is a hop to an agent on this machine.
+var near = map[string]func(string) (host.Hop, error){
+	"near": func(string) (host.Hop, error) { return nearHop{}, nil },
+}
+
+type nearHop struct{}
+
+func (nearHop) String() string { return "near://" }
+
+func (nearHop) Direct() {}
+
+func (nearHop) Command(string) []string {
+	return []string{"env", "OUTWORK_ROLE=agent", "/proc/" + strconv.Itoa(os.Getpid()) + "/exe", "[agent]"}
 }
 
 // buffer is a bytes.Buffer for several goroutines.

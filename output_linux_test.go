@@ -203,6 +203,9 @@ func TestAtomicRunsOneCallAtATime(t *testing.T) {
 }
 
 func TestOutputAsLog(t *testing.T) {
+	before := os.Stderr
+	os.Stderr = os.Stdout // as go test -json does it: a worker's streams are its own
+	t.Cleanup(func() { os.Stderr = before })
 	var log buffer
 	m := outwork.Manager{Log: slog.New(slog.NewTextHandler(&log, nil)), Output: outwork.OutputLog}
 	w := started(t, &m, outwork.Target{Name: "ann"})
@@ -236,16 +239,16 @@ func TestStdoutFails(t *testing.T) {
 	}
 }
 
-// gate is a Writer that blocks until it is opened.
-type gate chan struct{}
+// sluice is a Writer that blocks until it is opened.
+type sluice chan struct{}
 
-func (g gate) Write(p []byte) (int, error) { <-g; return len(p), nil }
+func (s sluice) Write(p []byte) (int, error) { <-s; return len(p), nil }
 
 // A Stdout that blocks holds up who prints, not other workers.
 func TestStdoutBlocks(t *testing.T) {
 	nothingLeft(t)
-	g := make(gate)
-	m := outwork.Manager{Stdout: g, Stderr: io.Discard}
+	s := make(sluice)
+	m := outwork.Manager{Stdout: s, Stderr: io.Discard}
 	w, other := started(t, &m, outwork.Target{}), started(t, &m, outwork.Target{})
 	call := prints.Go(within(t), w, printArgs{Text: []byte("slow\n")})
 	for range 100 {
@@ -263,7 +266,7 @@ func TestStdoutBlocks(t *testing.T) {
 		t.Error("the result has overtaken the output")
 	default:
 	}
-	close(g)
+	close(s)
 	if _, err := call.Result(); err != nil {
 		t.Error(err)
 	}

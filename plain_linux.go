@@ -9,6 +9,7 @@ import (
 
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/output"
 	"github.com/outwork-go/outwork/internal/starter"
 	"github.com/outwork-go/outwork/internal/transport"
 )
@@ -23,7 +24,7 @@ func init() {
 }
 
 // execPlain has the starter start an interpreter that is fed over its standard input
-// and answers over its standard output, as one on another machine will be.
+// and answers over its standard output, as one does where no agent runs.
 func (w *Worker) execPlain(ctx context.Context, t *Target, relay func(r, w *os.File) (*os.File, *os.File)) (mux.Transport, error) {
 	if !mainCalled.Load() {
 		return nil, errForgotMain
@@ -36,41 +37,37 @@ func (w *Worker) execPlain(ctx context.Context, t *Target, relay func(r, w *os.F
 	if err != nil {
 		return nil, err
 	}
-	s, err := w.m.ready(ctx)
+	s, err := w.m.readyStarter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w.plain, w.tap = true, w.m.sink.Worker(w.name)
+	w.plain, w.tap, w.words = true, w.m.sink.Worker(w.name), &output.Tail{}
 	r, wr, err := w.startPlain(ctx, s, &cmd)
 	if err != nil {
 		return nil, w.m.startError(err)
 	}
+	w.proc = &kept{w: w, command: w.proc}
 	if relay != nil {
 		r, wr = relay(r, wr)
 	}
 	ours, err := transport.NewPipes(r, wr)
 	if err != nil {
-		w.proc.Signal(unix.SIGKILL)
+		w.proc.(*kept).command.Signal(unix.SIGKILL)
 		w.proc.Wait()
 		return nil, errors.Join(err, w.capture.Close(ctx))
 	}
 	// What it cannot take its end will tell.
-	_ = sendAll(ours, boot)
+	_ = transport.SendAll(ours, [][]byte{boot}, nil)
 	return ours, nil
 }
 
 // startPlain starts cmd, and returns the manager's ends of its streams.
 func (w *Worker) startPlain(ctx context.Context, s *starter.Starter, cmd *starter.Command) (r, wr *os.File, err error) {
-	stdin, wr, err := os.Pipe()
+	r, wr, stdin, stdout, err := transport.Stdio()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stdin.Close()
-	r, stdout, err := os.Pipe()
-	if err != nil {
-		wr.Close()
-		return nil, nil, err
-	}
 	defer stdout.Close()
 	cmd.Stdin = stdin
 	if err := w.execCaptured(ctx, s, cmd, stdout); err != nil {

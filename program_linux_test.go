@@ -79,7 +79,7 @@ func TestDeclaredOnly(t *testing.T) {
 	w := started(t, &m, outwork.Target{})
 	_, err := otherUpper.Call(within(t), w, "x")
 	refused(t, err, `"other.upper"`)
-	refused(t, err, "test.hello")
+	refused(t, err, "example.words")
 }
 
 type surroundings struct {

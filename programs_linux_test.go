@@ -12,8 +12,10 @@ import (
 
 func TestExamples(t *testing.T) {
 	for dir, want := range map[string]string{
-		"./examples/hello":  `^Hello, World\n$`,
-		"./examples/search": `^local search \(ms\): \d+\.\d\d\nremote search \(ms\): \d+\.\d\d\n$`,
+		"./examples/confined": `^the worker is confined: strict\n(?:  .+\n)*  seccomp.*\n(?:  .+\n)*it has read .+: ELF64 .+, \d+ libraries\nby itself the worker cannot read it: .+\n$`,
+		"./examples/hello":    `^Hello, World\n$`,
+		"./examples/joined":   `^join://web1 is .+\n$`,
+		"./examples/search":   `^local search \(ms\): \d+\.\d\d\nremote search \(ms\): \d+\.\d\d\n$`,
 	} {
 		t.Run(dir, func(t *testing.T) {
 			nothingLeft(t)

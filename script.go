@@ -25,6 +25,12 @@ type Script struct {
 	Source string   // at most 16 MiB
 	Args   []string // what the script is called with
 	Steps  uint64   // how many steps it may take, where they are counted; 0: the guest's default
+
+	// Grants is what a script of a hermetic language may use of the machine
+	// that its worker runs on: "host" for package script/starlark. Nothing by
+	// default; an unknown word fails the script. Python is not hermetic, and
+	// takes none.
+	Grants []string
 }
 
 // scriptPrefix begins the names of the functions that guests are.
@@ -36,14 +42,11 @@ var guests struct {
 	byLang map[string]bool
 }
 
-// RegisterGuest makes the workers of this program run scripts of lang, by run.
-// What run returns crosses as a [Value]; see there for what that can be. An
-// error with a method Traceback() string crosses with that as its Stack. Guests
-// call it from init; it panics when lang is taken.
-func RegisterGuest(lang string, run func(context.Context, Script) (any, error)) {
+// registerGuest is for package script, whose Register says what run may do.
+func registerGuest(lang, where string, run func(ctx context.Context, script any) (any, error)) {
 	guests.mu.Lock()
 	defer guests.mu.Unlock()
-	register(scriptPrefix+lang, caller(), func(ctx context.Context, s Script) (Value, error) {
+	register(scriptPrefix+lang, where, func(ctx context.Context, s Script) (Value, error) {
 		v, err := run(ctx, s)
 		if err != nil {
 			return Value{}, err
@@ -71,13 +74,16 @@ var scripts sync.Map // language → *link.Function
 // a [*RemoteError] whose Stack is its traceback. The worker's program must have
 // a guest for the language: package script/starlark is one.
 func (w *Worker) Run(ctx context.Context, s Script) (Value, error) {
-	known := w.link.Peer().Languages
+	known, err := w.languages(ctx)
+	if err != nil {
+		return Value{}, fmt.Errorf("run %s: %w", s.Name, err)
+	}
 	if !slices.Contains(known, s.Lang) {
 		have := "it runs no scripts"
 		if len(known) > 0 {
 			have = "it runs " + strings.Join(known, ", ")
 		}
-		return Value{}, fmt.Errorf("run %s on %s: no guest for the language %q: %s", s.Name, place(w.name, ""), s.Lang, have)
+		return Value{}, fmt.Errorf("run %s on %s: no guest for the language %q: %s", s.Name, w.place(), s.Lang, have)
 	}
 	if w.asks != nil {
 		return w.runGuest(ctx, s)
@@ -91,6 +97,23 @@ func (w *Worker) Run(ctx context.Context, s Script) (Value, error) {
 		return Value{}, err
 	}
 	return *v.(*Value), nil
+}
+
+// languages are those that the worker runs. One that has not said so yet is taken for
+// what it is to be.
+func (w *Worker) languages(ctx context.Context) ([]string, error) {
+	switch {
+	case w.greeted.Load():
+	case w.asks != nil:
+		return []string{w.asks.lang}, nil
+	case w.same:
+		return languages(), nil
+	default:
+		if err := w.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w.link.Peer().Languages, nil
 }
 
 // Value is what a script returned: nil, a bool, an integer of any size, a

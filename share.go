@@ -3,6 +3,7 @@ package outwork
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -16,6 +17,34 @@ import (
 type share struct {
 	id uint64 // never used again, so that a worker can tell what it has
 	c  container.Container
+}
+
+// shares is what is shared, by name. The zero value is ready.
+type shares struct {
+	byName map[string]*share
+	most   int // names that byName had at once: what it has room for
+}
+
+// roomy is how many names a map may have room for, whatever it holds.
+const roomy = 1024
+
+func (s *shares) put(name string, of *share) {
+	if s.byName == nil {
+		s.byName = map[string]*share{}
+	}
+	s.byName[name] = of
+	s.most = max(s.most, len(s.byName))
+}
+
+// remove forgets a name. A map keeps its room for good, so one that is nearly empty is
+// made anew.
+func (s *shares) remove(name string) {
+	delete(s.byName, name)
+	if left := len(s.byName); s.most > roomy && left < s.most/8 {
+		byName := make(map[string]*share, left)
+		maps.Copy(byName, s.byName)
+		s.byName, s.most = byName, left
+	}
 }
 
 // Share lets all workers of the manager, running and future ones, get c under
@@ -32,7 +61,7 @@ func (m *Manager) Share(name string, c container.Container) error {
 func (m *Manager) Unshare(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.shares, name)
+	m.shares.remove(name)
 }
 
 // Share is Manager.Share for this worker alone. Its own names come first.
@@ -46,10 +75,10 @@ func (w *Worker) Share(name string, c container.Container) error {
 func (w *Worker) Unshare(name string) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
-	delete(w.shares, name)
+	w.shares.remove(name)
 }
 
-func (m *Manager) share(shares *map[string]*share, name string, c container.Container) error {
+func (m *Manager) share(to *shares, name string, c container.Container) error {
 	switch {
 	case c == nil:
 		return fmt.Errorf("share %q: no container", name)
@@ -57,14 +86,11 @@ func (m *Manager) share(shares *map[string]*share, name string, c container.Cont
 		return fmt.Errorf("share %q: a name has 1 to %d bytes", name, link.MaxName)
 	case !utf8.ValidString(name):
 		return fmt.Errorf("share %q: the name is not UTF-8", name)
-	case (*shares)[name] != nil:
+	case to.byName[name] != nil:
 		return fmt.Errorf("share %q: the name is taken: %w", name, fs.ErrExist)
 	}
-	if *shares == nil {
-		*shares = map[string]*share{}
-	}
 	m.nextID++
-	(*shares)[name] = &share{m.nextID, c}
+	to.put(name, &share{m.nextID, c})
 	return nil
 }
 
@@ -73,9 +99,9 @@ func (w *Worker) shared(name string, have uint64) (uint64, container.Container, 
 	m := w.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := w.shares[name]
+	s := w.shares.byName[name]
 	if s == nil {
-		s = m.shares[name]
+		s = m.shares.byName[name]
 	}
 	if s == nil {
 		return 0, nil, fmt.Errorf("there is no shared container %q; %s: %w", name, w.shareNames(), fs.ErrNotExist)
@@ -86,16 +112,23 @@ func (w *Worker) shared(name string, have uint64) (uint64, container.Container, 
 	return s.id, s.c, nil
 }
 
-// maxListed is how many names an error about an unknown one lists.
-const maxListed = 20
+// maxListed is how many names an error about an unknown one lists, and maxSorted how many
+// there may be for that: a worker that asks again and again would keep the manager sorting.
+const (
+	maxListed = 20
+	maxSorted = 1000
+)
 
 func (w *Worker) shareNames() string {
+	if n := len(w.m.shares.byName) + len(w.shares.byName); n > maxSorted {
+		return fmt.Sprintf("%d others are shared", n)
+	}
 	var names []string
-	for name := range w.m.shares {
+	for name := range w.m.shares.byName {
 		names = append(names, name)
 	}
-	for name := range w.shares {
-		if w.m.shares[name] == nil {
+	for name := range w.shares.byName {
+		if w.m.shares.byName[name] == nil {
 			names = append(names, name)
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/outworktest"
 )
@@ -141,6 +143,24 @@ func TestShareNames(t *testing.T) {
 	})
 }
 
+// TestManyNames are not sorted for a worker that asks for one that is not there: it could ask
+// again and again, and everybody else would wait for the manager.
+func TestManyNames(t *testing.T) {
+	var m outwork.Manager
+	w := outworktest.Start(t, &m, outwork.Target{})
+	c := container.FromBytes([]byte("x"))
+	for i := range 1000 {
+		share(t, &m, fmt.Sprintf("name %03d", i), c)
+	}
+	for _, want := range []string{"name 019 and 980 more", "; 1001 others are shared"} {
+		_, err := lookShared.Call(within(t), w, "none")
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+		share(t, &m, want, c)
+	}
+}
+
 func TestShareBeforeStart(t *testing.T) {
 	var m outwork.Manager
 	share(t, &m, "early", container.FromBytes([]byte("early")))
@@ -188,6 +208,22 @@ func TestContainerFields(t *testing.T) {
 	})
 }
 
+var opens = outwork.Func("test.opens", func(context.Context, struct{}) (*os.File, error) { return os.Open(os.DevNull) })
+
+// TestFileOfAResult crosses to the same machine, or is an error that says why not.
+func TestFileOfAResult(t *testing.T) {
+	everywhere(t, func(t *testing.T, _ *outwork.Manager, w *outwork.Worker) {
+		f, err := opens.Call(within(t), w, struct{}{})
+		f.Close()
+		if e, ok := errors.AsType[*outwork.RemoteError](err); w.Host() == "" && err != nil || w.Host() != "" && (!ok || !strings.Contains(e.Error(), "an open file cannot be passed")) {
+			t.Error(err)
+		}
+		if n, err := double.Call(within(t), w, 1); n != 2 || err != nil {
+			t.Errorf("afterwards: %d, %v", n, err)
+		}
+	})
+}
+
 func TestShrinkingFile(t *testing.T) {
 	everywhere(t, func(t *testing.T, m *outwork.Manager, w *outwork.Worker) {
 		path, c := onDisk(t, strings.Repeat("hay", 1<<20)+"needle")
@@ -228,10 +264,7 @@ func TestSharedOutside(t *testing.T) {
 	if _, err := outwork.Shared(t.Context(), "x"); err == nil {
 		t.Error("Shared works outside a worker")
 	}
-	if _, err := outwork.Import(t.Context(), "starlark", "x"); err == nil {
-		t.Error("Import works outside a worker")
-	}
-	outwork.Progress(t.Context(), 1, 2, "harmless")
+	call.Progress(t.Context(), 1, 2, "harmless")
 }
 
 // unshare is what test.unshares does in the manager.
@@ -248,7 +281,7 @@ var keeps = outwork.Func("test.keeps", func(ctx context.Context, name string) (s
 		return seen{}, err
 	}
 	defer c.Close()
-	if _, err := unshares.Call(ctx, outwork.Back(ctx), name); err != nil {
+	if _, err := unshares.Call(ctx, call.Back(ctx), name); err != nil {
 		return seen{}, err
 	}
 	return look(c)
@@ -262,11 +295,45 @@ func TestUnshareInUse(t *testing.T) {
 			m.Unshare(name)
 			c.Close()
 		}
-		if got, err := keeps.Call(outwork.WithGrants(within(t), unshares), w, "big"); err != nil || got.At != 3<<20 {
+		if got, err := keeps.Call(call.WithGrants(within(t), unshares), w, "big"); err != nil || got.At != 3<<20 {
 			t.Errorf("got %+v, %v", got, err)
 		}
 		if _, err := lookShared.Call(within(t), w, "big"); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
+}
+
+// TestUnshareGivesBack shares many, and takes back nearly all.
+func TestUnshareGivesBack(t *testing.T) {
+	const many, left = 20_000, 10
+	var m outwork.Manager
+	w := outworktest.Start(t, &m, outwork.Target{})
+	heap := func() uint64 {
+		var s runtime.MemStats
+		for range 3 { // cleanups run between two
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	before := heap()
+	for n := range many {
+		if err := m.Share(fmt.Sprint(n), container.FromBytes([]byte("same"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	during := heap()
+	for n := range many - left {
+		m.Unshare(fmt.Sprint(n))
+	}
+	eventually(t, "nine tenths are given back", func() bool { return int64(heap()-before) < int64(during-before)/10 })
+	for n := many - left; n < many; n++ {
+		if got, err := lookShared.Call(within(t), w, fmt.Sprint(n)); err != nil || got.Begin != "same" {
+			t.Errorf("%d, which is left: %q, %v", n, got.Begin, err)
+		}
+	}
+	if _, err := lookShared.Call(within(t), w, "0"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was taken back: %v", err)
+	}
 }

@@ -26,15 +26,18 @@ func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cmd.Confine, err = t.policy(); err != nil {
+		return nil, err
+	}
 	var boot []byte
 	if t.Lang != "" {
 		if boot, err = t.interpret(&cmd, w.name, false); err != nil {
 			return nil, err
 		}
 	}
-	s, err := w.m.ready(ctx)
+	s, err := w.m.readyStarter(ctx)
 	if err != nil {
-		return nil, err
+		return nil, w.unstarted(err)
 	}
 	ours, theirs, err := transport.SocketPair()
 	if err != nil {
@@ -45,10 +48,10 @@ func (w *Worker) exec(ctx context.Context, t *Target) (mux.Transport, error) {
 	w.tap = w.m.sink.Worker(w.name)
 	if err := w.execCaptured(ctx, s, &cmd, nil); err != nil {
 		ours.Close()
-		return nil, w.m.startError(err)
+		return nil, w.unstarted(err)
 	}
 	// What it cannot take its end will tell.
-	_ = sendAll(ours, boot)
+	_ = transport.SendAll(ours, [][]byte{boot}, nil)
 	return ours, nil
 }
 
@@ -70,7 +73,7 @@ func (w *Worker) execCaptured(ctx context.Context, s *starter.Starter, cmd *star
 		p.closeReaders()
 		return err
 	}
-	if w.capture, err = output.NewCapture(p.out[0], p.err[0], w.tap.Write); err != nil {
+	if w.capture, err = output.NewCapture(p.out[0], p.err[0], w.deliver); err != nil {
 		p.closeReaders()
 		proc.Signal(unix.SIGKILL)
 		proc.Wait()
@@ -111,15 +114,25 @@ func workerTransport() (mux.Transport, error) { return transport.NewSocket(start
 // checkStarted makes sure that this process was started as it says: that its
 // link is there, and that it is not set-user-ID, where the environment is
 // somebody else's word.
-func checkStarted() error {
-	if secure, err := atSecure(); err != nil || secure {
-		return errors.Join(errors.New("a set-user-ID program does not serve whoever starts it"), err)
+func checkStarted(role string) error {
+	if err := checkSecure(); err != nil {
+		return err
+	}
+	if role == starter.RoleAgent || role == starter.RoleStage {
+		return nil // its link is a stream, or is what it becomes', which checks it
 	}
 	kind, err := unix.GetsockoptInt(starter.LinkFD, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	if err != nil || kind != unix.AF_UNIX {
 		return fmt.Errorf("descriptor %d is no link to a manager; unset the variable to run the program", starter.LinkFD)
 	}
 	unix.CloseOnExec(starter.LinkFD)
+	return nil
+}
+
+func checkSecure() error {
+	if secure, err := atSecure(); err != nil || secure {
+		return errors.Join(errors.New("a set-user-ID program does not serve whoever starts it"), err)
+	}
 	return nil
 }
 

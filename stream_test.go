@@ -108,8 +108,8 @@ func TestStreamBack(t *testing.T) {
 		for _, err := range s.All() {
 			last = err
 		}
-		if !errors.Is(last, errBroke) {
-			t.Errorf("a stream that fails ends with %v", last)
+		if _, ok := errors.AsType[*outwork.RemoteError](last); !ok || !errors.Is(last, errBroke) {
+			t.Errorf("a stream that fails ends with %T %v", last, last)
 		}
 		if err := m.Wait(within(t)); err != nil {
 			t.Error(err)

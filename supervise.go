@@ -13,7 +13,7 @@ import (
 const (
 	exitDrain  = 50 * time.Millisecond  // for what a dead process wrote to its link
 	tailDrain  = 100 * time.Millisecond // for its output, when the sink is slow
-	exitedSoon = 20 * time.Millisecond  // for a process that closed its link to exit by itself
+	exitedSoon = 200 * time.Millisecond // for a process whose link has ended to exit by itself
 )
 
 // supervise sees the worker to its end.
@@ -26,32 +26,58 @@ func (w *Worker) supervise() {
 		}
 		exited <- exit
 	}()
+	forced := false
 	select {
 	case w.ended.exit = <-exited:
+		w.settle()
 		// Its results may still lie in the socket: they count.
 		select {
 		case <-w.link.Done():
-		case <-time.After(exitDrain):
+		case <-w.drained():
 			w.link.Fail(io.EOF)
 		}
 	case <-w.link.Done():
 		select {
 		case w.ended.exit = <-exited:
 		case <-time.After(w.patience()):
+			forced = true
 			w.proc.Signal(syscall.SIGKILL)
 			w.ended.exit = <-exited
 		}
+		w.settle()
 	}
 	w.ended.err = w.link.Err()
-	if w.capture != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), tailDrain)
-		err := w.capture.Close(ctx)
-		cancel()
-		w.ended.tail = w.capture.Tail()
-		w.leave(err == nil)
-		return
+	drained := w.lastOutput()
+	w.ended.cause = w.ended.why(w.limits, forced)
+	w.leave(drained)
+}
+
+// lastOutput delivers what the process has printed, and keeps its last words. It reports whether
+// the sink has taken all.
+func (w *Worker) lastOutput() bool {
+	if p, ok := w.proc.(interface{ Tail() []byte }); ok {
+		w.ended.tail = p.Tail()
 	}
-	w.leave(true)
+	if w.capture == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tailDrain)
+	defer cancel()
+	err := w.capture.Close(ctx)
+	w.ended.tail = append(w.ended.tail, w.capture.Tail()...)
+	return err == nil
+}
+
+// drained tells when no more is to be expected of the link of a process that has
+// ended: another may hold it. An agent has seen to that, and tells the end.
+func (w *Worker) drained() <-chan time.Time {
+	switch {
+	case w.host != nil:
+		return nil
+	case w.url != "":
+		return time.After(exitSoon)
+	}
+	return time.After(exitDrain)
 }
 
 // patience is how long a worker whose link has ended may take to exit.
@@ -61,8 +87,11 @@ func (w *Worker) patience() time.Duration {
 	if w.closed {
 		return w.m.grace()
 	}
-	if violation(w.link.Err()) != nil {
+	switch {
+	case violation(w.link.Err()) != nil:
 		return 0
+	case w.plain:
+		return w.m.grace() // its end is on its way
 	}
 	return exitedSoon
 }
@@ -82,6 +111,7 @@ func (w *Worker) leave(drained bool) {
 	defer m.mu.Unlock()
 	delete(m.workers, w)
 	delete(m.names, w.name)
+	m.forsakeHosts()
 	m.change()
 }
 
@@ -93,7 +123,7 @@ func (w *Worker) gone() {
 	m.await(func() bool { return !m.workers[w] })
 }
 
-// forget takes back what begin reserved for a worker that has no process.
+// forget takes back what newWorker reserved for a worker that has no process.
 func (m *Manager) forget(w *Worker) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

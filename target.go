@@ -11,6 +11,7 @@ import (
 
 	"github.com/outwork-go/outwork/internal/guest"
 	"github.com/outwork-go/outwork/internal/starter"
+	"github.com/outwork-go/outwork/sandbox"
 )
 
 // Target is where and how a worker is to be started. The zero value is a plain
@@ -29,11 +30,35 @@ type Target struct {
 	Lang string
 	// Preload are modules that the interpreter imports before Start returns.
 	Preload []string
-	// Dir is the working directory; empty: the manager's.
+	// Dir is the working directory; empty: the manager's, or the agent's on a Host.
 	Dir string
-	// Env is the environment; nil: the manager's.
+	// Env is the environment; nil: the manager's, or the agent's on a Host.
 	Env []string
+	// Host is where the worker runs: ssh://user@host:port, sudo://user, docker://container
+	// and others (host.Hop). Empty: this machine.
+	Host string
+	// Via are the hops before Host, in order: {"ssh://bastion"}, with Host sudo://root.
+	// One connection to each is shared by all workers of the manager behind it.
+	Via []string
+	// Sandbox is how the worker is confined. The zero value: it is a plain child.
+	Sandbox sandbox.Config
+	// Limits bound what it may use up. The zero value is no limit, but for a worker with a Sandbox.
+	Limits sandbox.Limits
+	// ConnectBack has the agent behind the first hop, which is Host or the first of Via, dial
+	// this manager when it has been reached, and go on over TCP (TLS 1.3, keys made for this
+	// one agent), so that ssh ends (the command of another kind of hop stays as long as its
+	// agent); hops behind it go through that. It is tcp.Auto, or "HOST:PORT" as the
+	// agent is to dial it, or ":PORT" with a host that is chosen. This process listens there,
+	// on all its addresses unless HOST is one of them. When the agent cannot reach it, a warning
+	// is logged, and the hop's stream stays. A cut is survived for Manager.Redial. Package
+	// outwork/tcp must be imported. For a host that has joined it means nothing.
+	ConnectBack string
+
+	pooled bool // the worker is of a pool
 }
+
+// onHost reports whether the worker is not for this machine.
+func (t *Target) onHost() bool { return t.Host != "" || len(t.Via) > 0 }
 
 // command is what the starter is to start.
 func (t *Target) command(name string) (c starter.Command, err error) {
@@ -74,12 +99,12 @@ func (t *Target) command(name string) (c starter.Command, err error) {
 func (t *Target) interpret(c *starter.Command, name string, plain bool) (boot []byte, err error) {
 	i := guest.Lookup(t.Lang)
 	if i == nil {
-		return nil, fmt.Errorf("no interpreter for the language %q is linked in: import package script/%[1]s", t.Lang)
+		return nil, noInterpreter(t.Lang)
 	}
 	if c.Path, err = i.Find(t.Program, c.Env); err != nil {
 		return nil, err
 	}
-	args, boot := i.Start(guest.Options{Functions: guestFunctions(), Plain: plain})
+	args, boot := i.Start(guest.Options{Functions: guestFunctions(), Plain: plain, Alone: plain})
 	c.Args = slices.Concat([]string{c.Path}, args, []string{"[" + name + "]"}) // for ps
-	return boot, nil
+	return boot, guest.Hold(i, c.Confine, c.Path, c.Args, c.Env)
 }

@@ -33,7 +33,7 @@ func TestEveryProbe(t *testing.T) {
 	if err := buildPrograms(t.Context(), programs, tables()); err != nil {
 		t.Fatal(err)
 	}
-	s := settings{Rounds: 1, Budget: 5 * time.Millisecond, Starts: 1, Shares: opened, Load: 20 * time.Millisecond, Lines: 100, Files: 20}
+	s := settings{Rounds: 1, Budget: 5 * time.Millisecond, Starts: 1, Shares: opened, Load: 20 * time.Millisecond, Lines: 100, Files: 20, Bulk: 1 << 20, Crowd: 4}
 	for _, tab := range tables() {
 		t.Run(tab.name, func(t *testing.T) {
 			tab.probes = slices.DeleteFunc(tab.probes, func(p probe) bool { return cannotRun(t, p) })
@@ -43,7 +43,7 @@ func TestEveryProbe(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range res.failures {
-				t.Error(f)
+				t.Errorf("%s: %v", f.contender, f.err)
 			}
 			checkResults(t, tab, res)
 			checkNothingLeft(t, files)
@@ -113,6 +113,6 @@ func TestProbeThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(res.failures) != 1 || len(res.rows) != 0 {
-		t.Errorf("failures %q, rows %q", res.failures, res.rows)
+		t.Errorf("failures %v, rows %q", res.failures, res.rows)
 	}
 }

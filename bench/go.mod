@@ -5,7 +5,9 @@ go 1.26.0
 replace github.com/outwork-go/outwork => ../
 
 require (
+	github.com/BobuSumisu/aho-corasick v1.0.3
 	github.com/containerd/ttrpc v1.2.10
+	github.com/coregx/ahocorasick v0.3.1
 	github.com/godbus/dbus/v5 v5.2.4
 	github.com/hashicorp/go-hclog v1.6.3
 	github.com/hashicorp/go-plugin v1.8.0

@@ -13,33 +13,41 @@ type goal struct {
 	atLeast     float64 // used if atMost is zero
 }
 
-// at is the row behind which the goal is shown.
-func (g goal) at() string {
-	if g.of == "" {
-		return g.row
+// verdict is what became of a goal, as lists of goals begin with it.
+type verdict string
+
+const (
+	met        verdict = "met"
+	missed     verdict = "**missed**"
+	unmeasured verdict = "not measured"
+)
+
+// line is g in the list of its table: the verdict, what was measured, what is wanted.
+func (g goal) line(res *results) string {
+	value, ok := g.value(res)
+	what := g.column + " of " + g.row
+	if !ok {
+		if g.of != "" {
+			what += " against " + g.of
+		}
+		return g.listed(unmeasured, what)
 	}
-	return g.of
+	of := ""
+	if g.of != "" {
+		of = " that of " + g.of
+	}
+	if g.ofColumn != "" {
+		of = fmt.Sprintf(" the %s of %s", g.ofColumn, g.of)
+	}
+	what += " is " + g.amount(value) + of
+	if g.reached(value) {
+		return g.listed(met, what)
+	}
+	return g.listed(missed, what)
 }
 
-// verdict says what is wanted, what was measured, and whether that is enough.
-// It names the row unless that is subject.
-func (g goal) verdict(subject string, res *results) string {
-	wanted := fmt.Sprintf("%s %s", g.column, g.limit())
-	if g.ofColumn != "" {
-		wanted += " " + g.ofColumn
-	}
-	if g.row != subject {
-		wanted = g.row + ": " + wanted
-	}
-	value, ok := g.value(res)
-	if !ok {
-		return wanted + ": not measured"
-	}
-	verdict := "**missed**"
-	if g.met(value) {
-		verdict = "met"
-	}
-	return fmt.Sprintf("%s: %s, %s", wanted, g.amount(value), verdict)
+func (g goal) listed(v verdict, what string) string {
+	return fmt.Sprintf("- %s: %s (%s)", v, what, g.limit())
 }
 
 // value is what is to be met; false if it was not measured.
@@ -51,7 +59,7 @@ func (g goal) value(res *results) (float64, bool) {
 	return res.ratio(g.row, g.column, g.of, g.againstColumn())
 }
 
-func (g goal) met(value float64) bool {
+func (g goal) reached(value float64) bool {
 	if g.atMost > 0 {
 		return value <= g.atMost
 	}
@@ -60,9 +68,9 @@ func (g goal) met(value float64) bool {
 
 func (g goal) limit() string {
 	if g.atMost > 0 {
-		return "≤ " + g.amount(g.atMost)
+		return "at most " + g.amount(g.atMost)
 	}
-	return "≥ " + g.amount(g.atLeast)
+	return "at least " + g.amount(g.atLeast)
 }
 
 func (g goal) amount(v float64) string {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
-	"io"
 	"os"
+	"os/exec"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,28 +14,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// describeMachine writes what the figures depend on.
-func describeMachine(w io.Writer, s settings) {
-	fmt.Fprintf(w, "# Benchmarks\n\n")
-	fmt.Fprintf(w, "- Machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), kernel())
-	fmt.Fprintf(w, "- %s %s/%s; %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, peerVersions())
-	fmt.Fprintf(w, "- Load before: %s\n", loadAverage())
-	fmt.Fprintf(w, "- Median (range) of %d rounds of %v each. \"outwork÷\" is outwork's figure as a multiple of the row's.\n",
-		s.Rounds, s.Budget)
+// introduction begins a report of what was measured at a place.
+func introduction(place string) string {
+	return "# Benchmarks\n\n" +
+		"`make bench` makes this file. `go -C bench run . -only NAME -write ../BENCHMARKS.md` measures the tables of one\n" +
+		"name again and leaves the others as they are.\n\n" + place + "\n" +
+		"A figure is the median of the rounds, with their range behind it. The contenders take turns within a round, so\n" +
+		"that a change of the machine's mood meets them all. *Pinned* has all processes on one processor, where\n" +
+		"latencies are reproducible; *free* leaves them to the scheduler. \"" + subjectHeader + "\" is outwork's figure as a\n" +
+		"multiple of the row's. Read ratios.\n"
 }
 
+// thisPlace is what figures depend on: the machine, without its name, and versions.
+func thisPlace() string {
+	return fmt.Sprintf("- Machine: %s, %d processors, %.1f GiB of memory, %s\n- Versions: %s\n",
+		processor(), runtime.NumCPU(), memory(), kernel(), strings.Join(versions(), ", "))
+}
+
+// processor is the model, and whether it is a virtual machine's.
 func processor() string {
+	model, virtual := runtime.GOARCH, ""
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
-		return runtime.GOARCH
+		return model
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		switch strings.TrimSpace(name) {
+		case "model name":
+			model = strings.TrimSpace(value)
+		case "flags":
+			if strings.Contains(value+" ", " hypervisor ") {
+				virtual = " (virtual)"
+			}
 		}
 	}
-	return runtime.GOARCH
+	return model + virtual
+}
+
+// memory is that of the machine, in GiB.
+func memory() float64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return float64(info.Totalram) * float64(info.Unit) / (1 << 30)
 }
 
 func kernel() string {
@@ -44,30 +70,62 @@ func kernel() string {
 	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
 }
 
+// loadAverage is that of the last minute.
 func loadAverage() string {
 	b, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"
 	}
-	return strings.Join(strings.Fields(string(b))[:3], " ")
+	load, _, _ := strings.Cut(string(b), " ")
+	return load
 }
 
-func peerVersions() string {
+// versions are Go's and the contenders': of modules, and of programs on this machine.
+func versions() []string {
+	all := []string{runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
+	all = append(all, moduleVersions()...)
+	return append(all,
+		programVersion("Python", pythonCommand("--version")),
+		programVersion("Mitogen", pythonCommand("-c", "import mitogen; print('.'.join(map(str, mitogen.__version__)))")),
+		programVersion("OpenSSH", exec.Command("ssh", "-V")),
+		programVersion("dbus-daemon", exec.Command("dbus-daemon", "--version")),
+		programVersion("sudo", exec.Command("sudo", "--version")),
+		programVersion("readelf", exec.Command("readelf", "--version")),
+	)
+}
+
+// peerModules are the modules among them.
+var peerModules = map[string]string{
+	"github.com/BobuSumisu/aho-corasick": "BobuSumisu/aho-corasick",
+	"github.com/containerd/ttrpc":        "ttrpc",
+	"github.com/coregx/ahocorasick":      "coregx/ahocorasick",
+	"github.com/godbus/dbus/v5":          "godbus",
+	"github.com/hashicorp/go-plugin":     "go-plugin",
+	"google.golang.org/grpc":             "grpc",
+}
+
+func moduleVersions() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "versions unknown"
+		return nil
 	}
-	names := map[string]string{
-		"github.com/containerd/ttrpc":    "ttrpc",
-		"github.com/godbus/dbus/v5":      "godbus",
-		"github.com/hashicorp/go-plugin": "go-plugin",
-		"google.golang.org/grpc":         "grpc",
-	}
-	var versions []string
+	var all []string
 	for _, m := range info.Deps {
-		if name := names[m.Path]; name != "" {
-			versions = append(versions, name+" "+m.Version)
+		if name := peerModules[m.Path]; name != "" {
+			all = append(all, name+" "+m.Version)
 		}
 	}
-	return strings.Join(versions, ", ")
+	return all
+}
+
+// versionText is the first that looks like a version in what a program says.
+var versionText = regexp.MustCompile(`\d+\.\d+[.\w]*`)
+
+func programVersion(name string, cmd *exec.Cmd) string {
+	out, err := cmd.CombinedOutput()
+	version := versionText.Find(bytes.SplitN(out, []byte("\n"), 2)[0])
+	if err != nil || version == nil {
+		return "no " + name
+	}
+	return name + " " + string(version)
 }

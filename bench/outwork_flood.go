@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 
 	"github.com/outwork-go/outwork/bench/internal/reading"
 	"github.com/outwork-go/outwork/bench/internal/served"
@@ -83,7 +83,7 @@ func openInFlood(d *daemon) (session, error) {
 func openBesideFlood(*daemon) (session, error) { return rawSocketpair.open(echoOf(smallBytes)) }
 
 // connSession is a session that leaves its daemon alone.
-type connSession struct{ conn *outwork.Conn }
+type connSession struct{ conn *client.Conn }
 
 func (s connSession) echo(p []byte) error { return callText(served.Echo, s.conn, p) }
 func (s connSession) close() error        { return s.conn.Close() }

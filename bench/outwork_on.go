@@ -22,13 +22,14 @@ func outworkProbes(table string) []probe {
 	return map[string][]probe{
 		"start":   {selfStarter(outworkRow, smallProgram)},
 		"command": commandProbes(),
-		"search":  {{name: "outwork", run: searchOutwork}},
+		"search":  {{name: "outwork search", run: searchOutwork}},
+		"paged":   {{name: "outwork paged", run: pagedOutwork}},
 		"log":     {{name: outworkRow, run: logOutwork}},
 		"memory": {
 			keeper(outworkRow, smallProgram, fewWorkers),
 			keeper(outworkRow, smallProgram, manyWorkers),
 		},
-		"share":   {{name: outworkRow, run: shareOutwork}},
+		"share":   {{name: "outwork share", run: shareOutwork, limit: shareLimit}},
 		"service": serviceProbes(),
 		"sudo":    {generatedProbe(generatedRow, servedProgram), generatedProbe(staticRow, staticProgram)},
 		"clients": {clientsProbe()},

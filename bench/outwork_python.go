@@ -14,9 +14,10 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/hook"
-	_ "github.com/outwork-go/outwork/script/python" // Target.Lang
+	"github.com/outwork-go/outwork/script/python"
 
 	"github.com/outwork-go/outwork/bench/internal/reading"
 	"github.com/outwork-go/outwork/bench/internal/stat"
@@ -121,13 +122,13 @@ func firstResult(start func() (*outwork.Worker, error), do func(*outwork.Worker)
 }
 
 func callNothing(w *outwork.Worker) error {
-	_, err := w.Import(functionsModule).Call(context.Background(), "nothing")
+	_, err := python.Import(w, functionsModule).Call(context.Background(), "nothing")
 	return err
 }
 
 // callInstalled calls a function of the standard library.
 func callInstalled(w *outwork.Worker) error {
-	_, err := w.Import("operator").Call(context.Background(), "add", 1, 1)
+	_, err := python.Import(w, "operator").Call(context.Background(), "add", 1, 1)
 	return err
 }
 
@@ -184,7 +185,7 @@ func importPython(j job) (readings []reading.Reading, err error) {
 		return nil, err
 	}
 	began := time.Now()
-	v, err := w.Import(chainUser).Call(ctx, chainValue)
+	v, err := python.Import(w, chainUser).Call(ctx, chainValue)
 	took := time.Since(began)
 	if err == nil && v.Any() != int64(chainModules-1) {
 		err = fmt.Errorf("the package's value is %v", v)
@@ -237,7 +238,7 @@ func searchPythonPlain(job) (readings []reading.Reading, err error) {
 	if readings, err = searchIn(m, w, plainRow); err != nil {
 		return nil, err
 	}
-	ctx := outwork.WithGrants(context.Background(), outworkNothing)
+	ctx := call.WithGrants(context.Background(), outworkNothing)
 	asked, err := millisOf(ctx, w, "ask", searchRepeat)
 	if err != nil {
 		return nil, err
@@ -250,7 +251,7 @@ func searchPythonPlain(job) (readings []reading.Reading, err error) {
 
 // millisOf calls a function whose result is a list of milliseconds.
 func millisOf(ctx context.Context, w *outwork.Worker, function string, args ...any) ([]float64, error) {
-	v, err := w.Import(functionsModule).Call(ctx, function, args...)
+	v, err := python.Import(w, functionsModule).Call(ctx, function, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +312,7 @@ func printLines(row string, n int, start func(*outwork.Manager) (*outwork.Worker
 		return nil, err
 	}
 	took, err := reading.Duration(func() error {
-		_, err := w.Import(functionsModule).Call(context.Background(), "print_lines", n)
+		_, err := python.Import(w, functionsModule).Call(context.Background(), "print_lines", n)
 		return err
 	})
 	// A result never overtakes what was printed before it.
@@ -365,7 +366,7 @@ func readAll(workers []*outwork.Worker, paths []string) (time.Duration, error) {
 	)
 	began := time.Now()
 	for i := range errs {
-		f := workers[i%len(workers)].Import(functionsModule)
+		f := python.Import(workers[i%len(workers)], functionsModule)
 		atWork.Go(func() {
 			for errs[i] == nil {
 				n := int(next.Add(1)) - 1
@@ -380,7 +381,7 @@ func readAll(workers []*outwork.Worker, paths []string) (time.Duration, error) {
 	return time.Since(began), errors.Join(errs...)
 }
 
-func readOne(f *outwork.Imported, path string) error {
+func readOne(f *python.Module, path string) error {
 	v, err := f.Call(context.Background(), "measure", path)
 	if err == nil && !strings.Contains(v.String(), fmt.Sprint(fileBytes)) {
 		err = fmt.Errorf("%s: read %v", path, v)

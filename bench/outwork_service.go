@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/service"
 
 	"github.com/outwork-go/outwork/bench/internal/proc"
@@ -33,7 +34,7 @@ func serviceProbes() []probe {
 // servedSession is a client of a daemon.
 type servedSession struct {
 	daemon *daemon
-	conn   *outwork.Conn
+	conn   *client.Conn
 	call   func(p []byte) error
 }
 
@@ -57,11 +58,11 @@ func openServed(f textFunction) func(job) (session, error) {
 	}
 }
 
-func (d *daemon) dial() (*outwork.Conn, error) { return dialServed(d.socket(), os.Getuid()) }
+func (d *daemon) dial() (*client.Conn, error) { return dialServed(d.socket(), os.Getuid()) }
 
 // dialServed connects to the daemon, which runs as uid.
-func dialServed(path string, uid int) (*outwork.Conn, error) {
-	dialer := outwork.Dialer{UID: uid}
+func dialServed(path string, uid int) (*client.Conn, error) {
+	dialer := client.Dialer{UID: uid}
 	return dialer.Dial(context.Background(), path)
 }
 
@@ -88,7 +89,7 @@ func openDenied(j job) (session, error) {
 }
 
 // dialAs connects as the user uid, who this process is from then on.
-func (d *daemon) dialAs(uid int) (*outwork.Conn, error) {
+func (d *daemon) dialAs(uid int) (*client.Conn, error) {
 	root := os.Getuid()
 	if err := proc.Become(uid); err != nil {
 		return nil, err

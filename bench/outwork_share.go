@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
-	"time"
+	"sync"
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/container"
@@ -19,21 +20,14 @@ import (
 
 type openArgs struct{ Shared, Step int }
 
-type openReply struct{ Nanoseconds int64 }
-
 // outworkOpen opens every Step-th of the containers and looks into it.
-var outworkOpen = outwork.Func("bench.open", func(ctx context.Context, a openArgs) (openReply, error) {
-	began := time.Now()
+var outworkOpen = outwork.Func("bench.open", func(ctx context.Context, a openArgs) (nothing, error) {
 	for n := 0; n < a.Shared; n += a.Step {
 		if err := openNumbered(ctx, n); err != nil {
-			return openReply{}, err
+			return nothing{}, err
 		}
 	}
-	return openReply{time.Since(began).Nanoseconds()}, nil
-})
-
-var outworkPID = outwork.Func("bench.pid", func(context.Context, nothing) (int, error) {
-	return os.Getpid(), nil
+	return nothing{}, nil
 })
 
 // numbered is the content of container n.
@@ -54,58 +48,128 @@ func openNumbered(ctx context.Context, n int) error {
 	return errors.Join(err, c.Close())
 }
 
+// sharing is a manager with sharers workers.
+type sharing struct {
+	manager *outwork.Manager
+	workers []*outwork.Worker
+}
+
+func startSharing() (*sharing, error) {
+	c := &sharing{manager: new(outwork.Manager)}
+	for range sharers {
+		w, err := c.manager.Start(context.Background(), outwork.Target{})
+		if err != nil {
+			return nil, errors.Join(err, c.manager.Close())
+		}
+		c.workers = append(c.workers, w)
+	}
+	return c, nil
+}
+
 func shareOutwork(j job) (readings []reading.Reading, err error) {
 	if err := limitOpenFiles(); err != nil {
 		return nil, err
 	}
-	o, err := startOutworker(new(outwork.Manager))
+	c, err := startSharing()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
-	before, err := o.memory()
+	defer func() { err = errors.Join(err, c.manager.Close()) }()
+	if _, err := c.memory(); err != nil { // what the first look needs stays
+		return nil, err
+	}
+	before, err := c.memory()
 	if err != nil {
 		return nil, err
 	}
-	sharing, err := reading.Duration(func() error { return o.shareNumbered(j.Shares) })
+	all := make([]container.Container, j.Shares)
+	took, err := reading.Duration(func() error { return c.shareNumbered(all) })
 	if err != nil {
 		return nil, err
 	}
-	reply, err := outworkOpen.Call(context.Background(), o.worker, openArgs{j.Shares, j.Shares / opened})
+	opening, err := reading.Duration(func() error { return c.open(j) })
 	if err != nil {
 		return nil, err
 	}
-	after, err := o.memory()
+	during, err := c.memory()
+	if err != nil {
+		return nil, err
+	}
+	back, err := reading.Duration(func() error { return c.unshareNumbered(all) })
+	if err != nil {
+		return nil, err
+	}
+	all = nil
+	after, err := c.memory()
+	if after.files > before.files {
+		err = errors.Join(err, fmt.Errorf("%d descriptors are left, %d were", after.files, before.files))
+	}
 	return []reading.Reading{
-		{Row: outworkRow, Metric: "share", Value: each(sharing, j.Shares)},
-		{Row: outworkRow, Metric: "open", Value: each(time.Duration(reply.Nanoseconds), opened)},
-		{Row: outworkRow, Metric: "manager", Value: grownBytes(before[0], after[0], j.Shares)},
-		{Row: outworkRow, Metric: "worker", Value: grownBytes(before[1], after[1], j.Shares)},
+		{Row: outworkRow, Metric: "share", Value: each(took, j.Shares)},
+		{Row: outworkRow, Metric: "open", Value: each(opening, opened*sharers)},
+		{Row: outworkRow, Metric: "unshare", Value: each(back, j.Shares)},
+		{Row: outworkRow, Metric: "manager", Value: grownBytes(before.manager, during.manager, j.Shares)},
+		{Row: outworkRow, Metric: "worker", Value: grownBytes(before.worker, during.worker, j.Shares)},
+		{Row: outworkRow, Metric: "kept in the heap", Value: max(0, float64(after.heap)-float64(before.heap)) / float64(j.Shares)},
+		{Row: outworkRow, Metric: "kept", Value: max(0, grownBytes(before.manager, after.manager, j.Shares))},
 	}, err
 }
 
-func (o *outworker) shareNumbered(count int) error {
-	for n := range count {
-		if err := o.manager.Share(strconv.Itoa(n), container.FromBytes(numbered(n))); err != nil {
+func (c *sharing) shareNumbered(all []container.Container) error {
+	for n := range all {
+		all[n] = container.FromBytes(numbered(n))
+		if err := c.manager.Share(strconv.Itoa(n), all[n]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// memory is this process's, without garbage, and the worker's.
-func (o *outworker) memory() (m [2]proc.Memory, err error) {
-	pid, err := outworkPID.Call(context.Background(), o.worker, nothing{})
-	if err != nil {
-		return m, err
-	}
-	debug.FreeOSMemory()
-	for i, pid := range []int{os.Getpid(), pid} {
-		if m[i], err = proc.MemoryOf(pid); err != nil {
-			return m, err
+func (c *sharing) unshareNumbered(all []container.Container) error {
+	for n, shared := range all {
+		c.manager.Unshare(strconv.Itoa(n))
+		if err := shared.Close(); err != nil {
+			return err
 		}
 	}
-	return m, nil
+	return nil
+}
+
+// open has all workers open some at once.
+func (c *sharing) open(j job) error {
+	wrong := make([]error, len(c.workers))
+	var all sync.WaitGroup
+	for i, w := range c.workers {
+		all.Go(func() { _, wrong[i] = outworkOpen.Call(context.Background(), w, openArgs{j.Shares, j.Shares / opened}) })
+	}
+	all.Wait()
+	return errors.Join(wrong...)
+}
+
+// held is what processes have.
+type held struct {
+	manager, worker proc.Memory // without garbage; the mean of the workers
+	heap            uint64      // bytes of the manager's objects
+	files           int         // descriptors of the manager
+}
+
+func (c *sharing) memory() (h held, err error) {
+	var pids []int
+	for _, w := range c.workers {
+		pids = append(pids, w.PID())
+	}
+	for range 3 { // the cleanups of what is dropped run between two
+		debug.FreeOSMemory()
+	}
+	var heap runtime.MemStats
+	runtime.ReadMemStats(&heap)
+	h.heap = heap.HeapAlloc
+	files, err1 := os.ReadDir("/proc/self/fd")
+	h.files = len(files)
+	var err2, err3 error
+	h.manager, err2 = proc.MemoryOf(os.Getpid())
+	h.worker, err3 = proc.MeanMemory(pids)
+	return h, errors.Join(err1, err2, err3)
 }
 
 func grownBytes(before, after proc.Memory, n int) float64 {

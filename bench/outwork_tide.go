@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/service"
 
 	"github.com/outwork-go/outwork/bench/internal/reading"
@@ -31,7 +31,7 @@ func flood(args []string) error {
 	if err != nil {
 		return err
 	}
-	dial := func() (*outwork.Conn, error) { return dialServed(args[1], uid) }
+	dial := func() (*client.Conn, error) { return dialServed(args[1], uid) }
 	var t tide
 	began := time.Now()
 	end, err := t.begin(args[0], dial)
@@ -55,7 +55,7 @@ type tide struct {
 }
 
 // begin starts a flood that end ends, once over is set.
-func (t *tide) begin(kind string, dial func() (*outwork.Conn, error)) (end func() error, err error) {
+func (t *tide) begin(kind string, dial func() (*client.Conn, error)) (end func() error, err error) {
 	switch kind {
 	case floodCalls:
 		return t.call(served.Echo, dial)
@@ -76,8 +76,8 @@ func (t *tide) begin(kind string, dial func() (*outwork.Conn, error)) (end func(
 
 // call calls f on as many connections as there can be, and as often at once as
 // each may.
-func (t *tide) call(f textFunction, dial func() (*outwork.Conn, error)) (end func() error, err error) {
-	var conns []*outwork.Conn
+func (t *tide) call(f textFunction, dial func() (*client.Conn, error)) (end func() error, err error) {
+	var conns []*client.Conn
 	for range floodDials {
 		conn, err := dial()
 		if err != nil {

@@ -71,7 +71,7 @@ func peersThat(do ability) []peer {
 }
 
 func findPeer(name string) (peer, error) {
-	for _, p := range peers() {
+	for _, p := range append(peers(), overTCP()...) {
 		if p.name == name {
 			return p, nil
 		}

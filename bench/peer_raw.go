@@ -62,10 +62,10 @@ func serveRaw(x exchange) error {
 
 // serveExchange reads count chunks and answers, until the other side is gone.
 func serveExchange(c io.ReadWriter, x exchange) error {
-	buf := make([]byte, x.size)
+	buf := make([]byte, max(x.size, x.reply))
 	for {
 		for range x.count {
-			if _, err := io.ReadFull(c, buf); err != nil {
+			if _, err := io.ReadFull(c, buf[:x.size]); err != nil {
 				return endOfFileIsFine(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,10 +20,13 @@ import (
 type probe struct {
 	name string
 	run  func(job) ([]reading.Reading, error)
+	once bool // in the first round alone: it takes long
 	root bool // it acts as other users, or as one of whom less is asked than of others
 
 	// lacks says what is missing on this machine; nil: nothing can be.
 	lacks func() error
+
+	limit time.Duration // of its process; 0: probeLimit
 }
 
 // job is what the process of a probe is told.
@@ -45,7 +49,8 @@ func (p probe) unable() error {
 	return nil
 }
 
-// probeLimit bounds one probe, which takes well under a second or a few.
+// probeLimit bounds one probe, which takes well under a second or a few, unless it says
+// what else.
 const probeLimit = 40 * time.Second
 
 // startProbe runs a probe in a process of its own, and returns its readings.
@@ -53,7 +58,8 @@ func startProbe(ctx context.Context, table string, p probe, m mode, j job) ([]re
 	if err := p.unable(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	limit := cmp.Or(p.limit, probeLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	task, err := json.Marshal(j)
 	if err != nil {
@@ -62,7 +68,7 @@ func startProbe(ctx context.Context, table string, p probe, m mode, j job) ([]re
 	cmd := exec.CommandContext(ctx, selfExe, roleProbe, table, p.name, string(task))
 	out, err := outputOf(cmd, m)
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("not done within %v", probeLimit)
+		return nil, fmt.Errorf("not done within %v", limit)
 	}
 	if err != nil {
 		return nil, err

@@ -30,6 +30,8 @@ const (
 	mitogenProgram = "mitogen_side.py"
 	poolProgram    = "pool_side.py"
 	findProgram    = "find_side.py"
+
+	sharedMemoryProgram = "shared_memory_side.py"
 )
 
 // Rows of the tables, as the programs below pythonPrograms name theirs.
@@ -60,7 +62,7 @@ func pythonStartTable() table {
 	return table{
 		name:  pythonName,
 		title: "Python: start to the first result",
-		note: "The interpreter is " + pythonPath() + " for all. The manager runs. Of outwork it is Start and " +
+		note: "All have the same interpreter. The manager runs. Of outwork it is Start and " +
 			"then a script that returns a number, unless the row says what else.",
 		metrics: []metric{{"first result", "ms"}},
 		modes:   []mode{pinned, free},

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +23,8 @@ const (
 	localRow      = "outwork, in the manager"
 	remoteRow     = "outwork, a call to a worker"
 	remoteOnlyRow = "outwork, timed in the worker"
+	sharedMemRow  = "Python: multiprocessing.shared_memory, bytes.find"
+	pipeCopyRow   = "a copy through a pipe, and bytes.Index"
 )
 
 // needle ends the bytes that are searched.
@@ -32,22 +36,31 @@ func searchTable() table {
 		for _, column := range []string{"pinned", "free"} {
 			goals = append(goals,
 				goal{row: row, column: column + " again", of: localRow, atMost: 1.05},
-				goal{row: row, column: column + " first time", of: localRow, ofColumn: column + " again", atMost: 10})
+				goal{row: row, column: column + " first time", of: localRow, ofColumn: column + " again", atMost: firstSearch[row]})
 		}
 	}
 	return table{
-		name:    "search",
-		title:   "A search through 10 MiB for what is at their end",
+		name:  containersName,
+		title: "Containers: a search through 10 MiB for what is at their end",
+		note: "A call's first time has the manager copy the bytes into sealed memory, once for all workers. Python's first time attaches the memory in another process; " +
+			"bytes.find wants bytes, so each search copies them. Both are timed in the worker. The pipe's copy is made by blocking system calls in pieces of 64 KiB.",
 		metrics: []metric{{"first time", "ms"}, {"again", "ms"}},
 		modes:   []mode{pinned, free},
 		probes: append([]probe{
-			{name: "bytes.Index", run: searchMemory},
-			{name: "memfd", run: searchMemfd},
+			{name: "search bytes.Index", run: searchMemory},
+			{name: "search memfd", run: searchMemfd},
+			{name: "search pipe", run: searchPipe},
+			pythonProbe("search shared_memory", sharedMemoryProgram, lacksPython, func(job) []string {
+				return []string{strconv.Itoa(searchFresh), strconv.Itoa(searchRepeat)}
+			}),
 		}, outworkProbes("search")...),
-		subject: remoteRow,
+		subject: remoteOnlyRow,
 		goals:   goals,
 	}
 }
+
+// firstSearch is what a first search may take, as a multiple of one that is repeated.
+var firstSearch = map[string]float64{remoteRow: 10, remoteOnlyRow: 7}
 
 // haystack is searchBytes with needle at the end.
 func haystack() []byte {
@@ -93,6 +106,27 @@ func searchMemfd(job) ([]reading.Reading, error) {
 		{Row: row, Metric: "first time", Value: first},
 		{Row: row, Metric: "again", Value: again},
 	}, err
+}
+
+// searchPipe is the way without shared memory: the bytes are copied to who is to
+// search them.
+func searchPipe(job) ([]reading.Reading, error) {
+	x := exchange{size: chunkBytes, count: searchBytes / chunkBytes, reply: 1}
+	s, err := rawPipe.open(x)
+	if err != nil {
+		return nil, err
+	}
+	b := haystack()
+	first, err := reading.MedianMillis(searchRepeat, func() (time.Duration, error) {
+		return reading.Duration(func() error {
+			if err := s.(streamer).stream(b[:chunkBytes], x.count); err != nil {
+				return err
+			}
+			_, err := indexIn(b)
+			return err
+		})
+	})
+	return []reading.Reading{{Row: pipeCopyRow, Metric: "first time", Value: first}}, errors.Join(err, s.close())
 }
 
 func indexIn(b []byte) (time.Duration, error) {

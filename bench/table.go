@@ -20,7 +20,7 @@ type table struct {
 	modes    []mode
 	probes   []probe
 	programs []program // what the probes want built
-	subject  string    // the row whose ratio to every other is shown
+	subject  string    // the row whose ratio to every other is shown; "": none is
 	goals    []goal
 }
 
@@ -49,26 +49,40 @@ func (t table) column(m mode, metric string) string {
 	return string(m) + " " + metric
 }
 
-// write writes t as Markdown.
-func (t table) write(w io.Writer, res *results) {
-	fmt.Fprintf(w, "\n## %s (`-only %s`)\n\n", t.title, t.name)
+// section is t with what was measured, as it is printed and as it stands in a report.
+// measured says when and how.
+func (t table) section(res *results, measured string) section {
+	var b strings.Builder
 	if t.note != "" {
-		fmt.Fprintf(w, "%s\n\n", t.note)
+		fmt.Fprintf(&b, "%s\n\n", t.note)
 	}
+	fmt.Fprintf(&b, "%s\n\n", measured)
 	header := []string{""}
 	for _, c := range t.columns() {
-		header = append(header, c.name+", "+c.unit, subjectHeader)
+		header = append(header, c.name+", "+c.unit)
+		if t.subject != "" {
+			header = append(header, subjectHeader)
+		}
 	}
-	header = append(header, "goal")
-	writeRow(w, header)
-	writeRow(w, rule(len(header)))
+	writeRow(&b, header)
+	writeRow(&b, rule(len(header)))
 	for _, row := range res.rows {
-		writeRow(w, t.cells(row, res))
+		writeRow(&b, t.cells(row, res))
+	}
+	if len(t.goals)+len(res.failures) > 0 {
+		fmt.Fprintln(&b)
+	}
+	for _, g := range t.goals {
+		fmt.Fprintln(&b, g.line(res))
 	}
 	for _, f := range res.failures {
-		fmt.Fprintf(w, "\nNot measured: %s\n", f)
+		fmt.Fprintf(&b, "- %s: %s\n", unmeasured, f.contender)
 	}
+	return section{title: t.heading(), text: b.String()}
 }
+
+// heading is what t's section is known by. It says how to measure t again.
+func (t table) heading() string { return fmt.Sprintf("%s (`-only %s`)", t.title, t.name) }
 
 func (t table) columns() []metric {
 	var columns []metric
@@ -83,15 +97,12 @@ func (t table) columns() []metric {
 func (t table) cells(row string, res *results) []string {
 	cells := []string{row}
 	for _, c := range t.columns() {
-		cells = append(cells, figure(res.summary(row, c.name)), t.ratioTo(row, c.name, res))
-	}
-	var verdicts []string
-	for _, g := range t.goals {
-		if g.at() == row {
-			verdicts = append(verdicts, g.verdict(t.subject, res))
+		cells = append(cells, res.figure(row, c.name))
+		if t.subject != "" {
+			cells = append(cells, t.ratioTo(row, c.name, res))
 		}
 	}
-	return append(cells, strings.Join(verdicts, "; "))
+	return cells
 }
 
 func (t table) ratioTo(row, column string, res *results) string {
@@ -106,10 +117,10 @@ func writeRow(w io.Writer, cells []string) {
 	fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 }
 
-// rule is the line below a header of n cells: text, figures, text.
+// rule is the line below a header of n cells: text, then figures.
 func rule(n int) []string {
 	cells := slices.Repeat([]string{"---:"}, n)
-	cells[0], cells[n-1] = "---", "---"
+	cells[0] = "---"
 	return cells
 }
 

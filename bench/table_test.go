@@ -1,7 +1,7 @@
 package main
 
 import (
-	"strings"
+	"errors"
 	"testing"
 )
 
@@ -15,53 +15,75 @@ func exampleResults() *results {
 	return res
 }
 
-func TestVerdict(t *testing.T) {
+func TestGoalLine(t *testing.T) {
 	for _, c := range []struct {
 		goal goal
 		want string
 	}{
-		{goal{row: "outwork", column: "pinned p50", of: "floor", atMost: 1.4}, "pinned p50 ≤ 1.40×: 1.20×, met"},
-		{goal{row: "outwork", column: "pinned p50", of: "floor", atMost: 1.1}, "pinned p50 ≤ 1.10×: 1.20×, **missed**"},
-		{goal{row: "outwork", column: "pinned p50", of: "floor", atLeast: 1.1}, "pinned p50 ≥ 1.10×: 1.20×, met"},
-		{goal{row: "outwork", column: "pinned p50", of: "floor", atLeast: 2}, "pinned p50 ≥ 2.00×: 1.20×, **missed**"},
-		{goal{row: "outwork", column: "pinned p50", of: "nobody", atMost: 1}, "pinned p50 ≤ 1.00×: not measured"},
+		{
+			goal{row: "outwork", column: "pinned p50", of: "floor", atMost: 1.4},
+			"- met: pinned p50 of outwork is 1.20× that of floor (at most 1.40×)",
+		},
+		{
+			goal{row: "outwork", column: "pinned p50", of: "floor", atMost: 1.1},
+			"- **missed**: pinned p50 of outwork is 1.20× that of floor (at most 1.10×)",
+		},
+		{
+			goal{row: "outwork", column: "pinned p50", of: "floor", atLeast: 1.1},
+			"- met: pinned p50 of outwork is 1.20× that of floor (at least 1.10×)",
+		},
+		{
+			goal{row: "outwork", column: "pinned p50", of: "floor", atLeast: 2},
+			"- **missed**: pinned p50 of outwork is 1.20× that of floor (at least 2.00×)",
+		},
+		{
+			goal{row: "outwork", column: "pinned p50", of: "nobody", atMost: 1},
+			"- not measured: pinned p50 of outwork against nobody (at most 1.00×)",
+		},
 		{
 			goal{row: "floor", column: "pinned p50", of: "outwork", ofColumn: "pinned again", atMost: 30},
-			"floor: pinned p50 ≤ 30.0× pinned again: 22.0×, met",
+			"- met: pinned p50 of floor is 22.0× the pinned again of outwork (at most 30.0×)",
 		},
-		{goal{row: "outwork", column: "pinned p50", unit: "µs", atMost: 13}, "pinned p50 ≤ 13.0 µs: 13.2 µs, **missed**"},
-		{goal{row: "nobody", column: "pinned p50", unit: "µs", atMost: 13}, "nobody: pinned p50 ≤ 13.0 µs: not measured"},
+		{
+			goal{row: "outwork", column: "pinned p50", unit: "µs", atMost: 13},
+			"- **missed**: pinned p50 of outwork is 13.2 µs (at most 13.0 µs)",
+		},
+		{
+			goal{row: "nobody", column: "pinned p50", unit: "µs", atMost: 13},
+			"- not measured: pinned p50 of nobody (at most 13.0 µs)",
+		},
 	} {
-		if got := c.goal.verdict("outwork", exampleResults()); got != c.want {
+		if got := c.goal.line(exampleResults()); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
 }
 
-func TestWriteTable(t *testing.T) {
+func TestSection(t *testing.T) {
 	tab := table{
 		name: "example", title: "Example", note: "A note.",
 		metrics: []metric{{"p50", "µs"}}, modes: []mode{pinned, free}, subject: "outwork",
 		goals: []goal{{row: "outwork", column: "pinned p50", of: "floor", atMost: 1.4}},
 	}
 	res := exampleResults()
-	res.failures = []string{"peer (free): exit status 1"}
-	var b strings.Builder
-	tab.write(&b, res)
-	want := `
-## Example (` + "`-only example`" + `)
+	res.say("floor", "free p50", "panics")
+	res.failures = []failure{{"peer (free)", errors.New("exit status 1")}}
+	want := `## Example (` + "`-only example`" + `)
 
 A note.
 
-|  | pinned p50, µs | outwork÷ | free p50, µs | outwork÷ | goal |
-| --- | ---: | ---: | ---: | ---: | --- |
-| floor | 11.0 (10.0–12.0) | 1.20× | – |  | pinned p50 ≤ 1.40×: 1.20×, met |
-| outwork | 13.2 (13.2–13.2) |  | – |  |  |
+Measured.
 
-Not measured: peer (free): exit status 1
+|  | pinned p50, µs | outwork÷ | free p50, µs | outwork÷ |
+| --- | ---: | ---: | ---: | ---: |
+| floor | 11.0 (10.0–12.0) | 1.20× | panics |  |
+| outwork | 13.2 (13.2–13.2) |  | – |  |
+
+- met: pinned p50 of outwork is 1.20× that of floor (at most 1.40×)
+- not measured: peer (free)
 `
-	if b.String() != want {
-		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	if got := tab.section(res, "Measured.").String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
@@ -93,5 +115,16 @@ func TestGoalsNameColumns(t *testing.T) {
 				t.Errorf("%s: the goal for %q needs one limit", tab.name, g.column)
 			}
 		}
+	}
+}
+
+// Sections are known by their headings.
+func TestHeadingsDiffer(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, tab := range tables() {
+		if seen[tab.heading()] {
+			t.Errorf("two tables are %q", tab.heading())
+		}
+		seen[tab.heading()] = true
 	}
 }

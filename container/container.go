@@ -1,12 +1,18 @@
 // Package container holds the read-only bytes that a manager shares with its
 // workers.
 //
-// A container is made from bytes, a file or a reader. Pass turns it into a
-// Handle, which one process sends to another, and Open makes a container of
-// that. Small ones travel as their bytes, others as a file descriptor: memory
+// A container is made from bytes, a file, a reader, or a live source, which is
+// read when it is asked and never copied: anything with a ReadAt, a process's
+// memory, a block device. Pass turns it into a Handle, which one process sends
+// to another, and Open makes a container of that. Small ones travel as their bytes, others as a file descriptor: memory
 // that the kernel has sealed against every change, or the file itself. The
 // side that opens a handle maps it; the side that made it from a file reads
 // with pread and never maps it, so that no file can hurt it by shrinking.
+//
+// Where no file descriptor crosses, as to another machine, containers stay where they
+// are, and so do live sources everywhere. Their methods ask for what they need: the
+// functions ReadAt, Search, Find, All, Count, Extent, Compare and those that hash do too,
+// with a context that ends the waiting. What can be done where the bytes are is done there.
 //
 // All methods and functions may be called from several goroutines at once.
 // They block for memory, for the disk and, after a map was given back, for
@@ -15,7 +21,7 @@
 // container that is dropped without Close is released by the garbage
 // collector, unless its Bytes were taken.
 //
-// Bounds: at most MaxIdleFiles files and MaxIdleMaps maps that can be made
+// Bounds: at most 128 files and 4096 maps that can be made
 // again stay open while nobody uses them, whatever the number of containers.
 //
 // The package does not notice that a file changed while it is open, does not
@@ -43,21 +49,27 @@ type Container interface {
 	// Immutable reports whether the bytes cannot change. That is the
 	// kernel's word for sealed memory, and the caller's promise for
 	// FromBytes, which becomes the kernel's word in the process that opens
-	// it. A file is not immutable.
+	// it, and of a container that stays in another process, that process's.
+	// A file is not immutable.
 	Immutable() bool
 
 	// Bytes is all of the bytes without a copy. It fails with ErrMutable
 	// when the container is not immutable: use View there. The slice must
 	// not be written to, and is valid until Close; a container that is
-	// dropped without Close keeps its memory from then on.
+	// dropped without Close keeps its memory from then on. What stays in
+	// another process is read into memory for it, which fails above
+	// MaxFileView bytes.
 	Bytes() ([]byte, error)
 
 	// View calls fn with all of the bytes. A fault in the memory behind
 	// them (a file that shrank) ends fn and is returned as an error that
 	// matches ErrShrunk; other errors of fn are returned as they are. The
 	// slice must not be written to, and is valid only during fn, and only
-	// in fn's own goroutine. What FromFile made is read into memory for
-	// it, which fails above MaxFileView bytes.
+	// in fn's own goroutine: a fault in another one ends the process, and so
+	// does one in the runtime itself, as where b[i] is what is sent to a
+	// channel (x := b[i] before that is read by fn). What FromFile made, or stays in another
+	// process, is read into memory for it, which fails above MaxFileView
+	// bytes.
 	View(fn func(b []byte) error) error
 
 	// Find is the offset of the first match of pattern at or after from,

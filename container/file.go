@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"github.com/outwork-go/outwork/internal/filekind"
 )
 
 const (
@@ -15,9 +17,9 @@ const (
 	// FromFile made.
 	MaxFileView = 64 << 20
 
-	// MaxIdleFiles is how many files, sealed memory among them, this
+	// maxIdleFiles is how many files, sealed memory among them, this
 	// process keeps open for containers that nobody is using.
-	MaxIdleFiles = 128
+	maxIdleFiles = 128
 
 	// fileWindow is how many bytes of a file are searched at a time. It
 	// fits the processor's cache.
@@ -25,7 +27,7 @@ const (
 )
 
 // files bounds the open files that can be opened again.
-var files = &cache[*os.File]{limit: MaxIdleFiles}
+var files = &cache[*os.File]{limit: maxIdleFiles}
 
 // file is a file that is read with pread.
 type file struct {
@@ -37,7 +39,7 @@ type file struct {
 
 // FromFile is a container of the regular file at path, as large as the file is
 // now. The file is opened at its first use, and stays open only while it is one
-// of the MaxIdleFiles used last. Whenever it is opened again, it must be the
+// of the maxIdleFiles used last. Whenever it is opened again, it must be the
 // same in device, inode, size, mode and time of change, or the use fails with
 // an error that matches ErrChanged. What is written to it while it is open is
 // read without notice.
@@ -113,18 +115,12 @@ func openSame(path string, is identity) (*os.File, error) {
 
 // regular is the error for a file that is not a regular one.
 func regular(name string, mode fs.FileMode) error {
-	kind := "a special file"
-	switch {
-	case mode.IsRegular():
+	if mode.IsRegular() {
 		return nil
-	case mode.IsDir():
-		kind = "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a pipe"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	case mode&fs.ModeDevice != 0:
-		kind = "a device"
+	}
+	kind := filekind.Of(mode).Words()
+	if mode&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
+		kind = "a block device (FromDevice)"
 	}
 	return fmt.Errorf("%s is %s, not a regular file", name, kind)
 }
@@ -141,9 +137,20 @@ func (f *file) readAt(p []byte, off int64) (int, error) {
 	defer f.files.release()
 	n, err := open.ReadAt(p, f.base+off)
 	if err == io.EOF {
-		err = fmt.Errorf("read %s: %w", f.name, ErrShrunk)
+		err = ErrShrunk
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %d of %d bytes at %d: %w", f.name, n, len(p), off, plain(err))
 	}
 	return n, err
+}
+
+// plain is err without the name of the file, which is told already.
+func plain(err error) error {
+	if e, ok := err.(*fs.PathError); ok {
+		return e.Err
+	}
+	return err
 }
 
 func (f *file) with(off, n int64, fn func(b []byte) error) error {

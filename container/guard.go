@@ -6,8 +6,8 @@ import (
 )
 
 // guard calls fn with b, which is mapped. A fault in b ends fn and becomes
-// ErrShrunk; any other panic goes on. Faults in goroutines that fn starts are
-// beyond it.
+// ErrShrunk; any other panic goes on. Faults in goroutines that fn starts, and in
+// the runtime while it holds a lock, are beyond it.
 func guard(b []byte, fn func(b []byte) error) (err error) {
 	before := debug.SetPanicOnFault(true)
 	defer func() {

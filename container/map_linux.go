@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxIdleMaps is how many maps this process keeps for containers that nobody
+// maxIdleMaps is how many maps this process keeps for containers that nobody
 // is using and that have a Reopen: a sixteenth of what Linux allows a process.
-const MaxIdleMaps = 4096
+const maxIdleMaps = 4096
 
 var (
 	// maps bounds the maps that can be asked for again.
-	maps = &cache[*mapping]{limit: MaxIdleMaps}
+	maps = &cache[*mapping]{limit: maxIdleMaps}
 
 	// keptMaps are those that cannot.
 	keptMaps = &cache[*mapping]{limit: math.MaxInt}
@@ -59,17 +59,19 @@ type mapped struct {
 	sealed bool
 	maps   *entry[*mapping]
 	reopen func() (Handle, error) // nil if the map has to be kept
+
+	trusted bool // as OpenOptions says
 }
 
 // openFile maps h.File, or leaves that to the first use if there is none.
 func openFile(h Handle, o OpenOptions) (Container, error) {
-	src := &mapped{size: h.Size, sealed: h.Immutable, maps: &entry[*mapping]{cache: keptMaps}}
+	src := &mapped{size: h.Size, sealed: h.Immutable, trusted: o.Trusted, maps: &entry[*mapping]{cache: keptMaps}}
 	if o.Reopen != nil {
 		src.reopen = o.Reopen
 		src.maps = &entry[*mapping]{cache: maps, make: src.mapAgain}
 	}
 	if h.File != nil {
-		m, err := mapHandle(h)
+		m, err := mapHandle(h, o.Trusted)
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +82,8 @@ func openFile(h Handle, o OpenOptions) (Container, error) {
 	return newView(share(src), 0, h.Size), nil
 }
 
-func mapHandle(h Handle) (*mapping, error) {
-	if err := checkFile(h); err != nil {
+func mapHandle(h Handle, trusted bool) (*mapping, error) {
+	if err := checkFile(h, trusted); err != nil {
 		return nil, err
 	}
 	return newMapping(h.File, h.Offset, h.Size)
@@ -94,7 +96,7 @@ func (s *mapped) mapAgain() (*mapping, error) {
 		return nil, err
 	}
 	defer h.File.Close()
-	return mapHandle(h)
+	return mapHandle(h, s.trusted)
 }
 
 // ask is the handle of the same container that Reopen gives, with a file.

@@ -38,6 +38,11 @@ type OpenOptions struct {
 	// use. Uses wait for Reopen, which must not use the container, and fail
 	// with its error. What it returns is checked like the first handle.
 	Reopen func() (Handle, error)
+
+	// Trusted says that the handle comes from whom this process works for
+	// anyway, and may be opened without a search for holes in its memory, which
+	// takes 8 µs a MiB, or ten times that when the processor's cache is cold.
+	Trusted bool
 }
 
 var errNoFile = errors.New("the handle has neither the bytes nor a file")
@@ -132,7 +137,7 @@ func open(h Handle, o OpenOptions) (Container, error) {
 }
 
 // checkFile is the error for a file that cannot have the bytes of h.
-func checkFile(h Handle) error {
+func checkFile(h Handle, trusted bool) error {
 	info, err := h.File.Stat()
 	if err != nil {
 		return err
@@ -144,7 +149,7 @@ func checkFile(h Handle) error {
 		return fmt.Errorf("the handle of %d bytes at %d is of a file of %d bytes: %w", h.Size, h.Offset, info.Size(), ErrShrunk)
 	}
 	if h.Immutable {
-		return checkSealed(h.File)
+		return checkSealed(h.File, trusted)
 	}
 	return nil
 }

@@ -11,12 +11,12 @@ import (
 	"runtime"
 )
 
-// MaxSpool is how many bytes FromReader takes, which here stay in the memory
+// maxSpool is how many bytes FromReader takes, which here stay in the memory
 // of this process.
-const MaxSpool = 1 << 30
+const maxSpool = 1 << 30
 
-// MaxIdleMaps is 0: nothing is mapped here.
-const MaxIdleMaps = 0
+// maxIdleMaps is 0: nothing is mapped here.
+const maxIdleMaps = 0
 
 var errNoSealedMemory = fmt.Errorf("sealed memory, which is not to be had on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 
@@ -29,7 +29,7 @@ func (h *hold) passSealed(source, int64, int64) (*os.File, error) {
 	return nil, fmt.Errorf("it needs %w", errNoSealedMemory)
 }
 
-func checkSealed(*os.File) error {
+func checkSealed(*os.File, bool) error {
 	return fmt.Errorf("the handle claims to be %w", errNoSealedMemory)
 }
 
@@ -42,11 +42,11 @@ func spool(r io.Reader) (Container, error) {
 }
 
 // openFile reads h.File with pread. A file that is kept open needs no Reopen.
-func openFile(h Handle, _ OpenOptions) (Container, error) {
+func openFile(h Handle, o OpenOptions) (Container, error) {
 	if h.File == nil {
 		return nil, errNoFile
 	}
-	if err := checkFile(h); err != nil {
+	if err := checkFile(h, o.Trusted); err != nil {
 		return nil, err
 	}
 	src := &file{name: h.File.Name(), base: h.Offset, files: &entry[*os.File]{cache: keptFiles}}

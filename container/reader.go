@@ -11,12 +11,12 @@ import (
 // 65,530 of them: too few for many small containers.
 const spoolAbove = 256 << 10
 
-// FromReader is a container of all that r yields until io.EOF, at most
-// MaxSpool bytes. More than 256 KiB go into sealed memory, from which they are
-// passed without another copy; where the system has none, they stay on the
-// heap.
+// FromReader is a container of all that r yields until io.EOF, at most 16 GiB.
+// More than 256 KiB go into sealed memory, from which they are passed without
+// another copy; where the system has none, they stay on the heap, and are 1 GiB
+// at most.
 func FromReader(r io.Reader) (Container, error) {
-	c, err := readUpTo(r, MaxSpool)
+	c, err := readUpTo(r, maxSpool)
 	if err != nil {
 		return nil, fmt.Errorf("container from a reader: %w", err)
 	}

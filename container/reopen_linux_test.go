@@ -21,7 +21,7 @@ func limitMaps(t *testing.T, n int) {
 		maps.limit = n
 	}
 	set(n)
-	t.Cleanup(func() { set(MaxIdleMaps) })
+	t.Cleanup(func() { set(maxIdleMaps) })
 }
 
 // passedOn is c opened in a process that may ask for it again, and how often
@@ -170,7 +170,7 @@ func TestReopenIsNotTrusted(t *testing.T) {
 			t.Errorf("Reopen's error became %v", errRead)
 		}
 		c.Close()
-		if n := openFDs(t); n != fds {
+		if n := openFDs(t); n > fds { // fewer: what others had dropped went meanwhile
 			t.Errorf("%s: %d files are open, %d were", name, n, fds)
 		}
 	}
@@ -241,13 +241,13 @@ func TestMoreContainersThanFilesAreAllowed(t *testing.T) {
 				t.Fatalf("%s %d: %v", name, i, err)
 			}
 		}
-		if n := openFDs(t); n > fds+MaxIdleFiles {
+		if n := openFDs(t); n > fds+maxIdleFiles {
 			t.Errorf("%s: %d files are open, %d were", name, n, fds)
 		}
 		for _, c := range all {
 			c.Close()
 		}
-		if n := openFDs(t); n != fds {
+		if n := openFDs(t); n > fds { // fewer: what others had dropped went meanwhile
 			t.Errorf("%s: %d files are left open, %d were", name, n, fds)
 		}
 	}

@@ -14,7 +14,8 @@ func (v *view) Find(pattern []byte, from int64) (int64, error) {
 		return -1, rangeError(from, int64(len(pattern)), v.n)
 	}
 	var room [1]int64
-	found, _, err := v.search(pattern, from, room[:0])
+	var size int64
+	found, _, err := v.search(pattern, from, &size, room[:0])
 	if err != nil || len(found) == 0 {
 		return -1, err
 	}
@@ -23,10 +24,10 @@ func (v *view) Find(pattern []byte, from int64) (int64, error) {
 
 func (v *view) All(pattern []byte) iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
-		found, next := make([]int64, 0, matchBatch), int64(0)
+		found, next, size := make([]int64, 0, matchBatch), int64(0), int64(0)
 		for {
 			var err error
-			found, next, err = v.search(pattern, next, found[:0])
+			found, next, err = v.search(pattern, next, &size, found[:0])
 			for _, at := range found {
 				if !yield(at, nil) {
 					return
@@ -43,9 +44,14 @@ func (v *view) All(pattern []byte) iter.Seq2[int64, error] {
 	}
 }
 
+// leastWindow is how small windows become where there are many matches, in bytes.
+const leastWindow = 4 << 10
+
 // search appends matches of pattern from from on to found, until that is full
-// or the bytes end. It returns where to go on.
-func (v *view) search(pattern []byte, from int64, found []int64) ([]int64, int64, error) {
+// or the bytes end. It returns where to go on. window is how many bytes it looks at
+// together, 0 at first: fewer where found was full after few, because a large window would
+// be read once for each time that it is filled.
+func (v *view) search(pattern []byte, from int64, window *int64, found []int64) ([]int64, int64, error) {
 	src, err := v.use()
 	if err != nil {
 		return found, from, err
@@ -55,15 +61,28 @@ func (v *view) search(pattern []byte, from int64, found []int64) ([]int64, int64
 	if size == 0 {
 		return found, from, errEmptyPattern
 	}
+	if *window == 0 {
+		*window = src.window()
+	}
 	for from <= v.n-size && len(found) < cap(found) {
-		n := min(src.window()+size-1, v.n-from)
-		err := src.with(v.off+from, n, func(b []byte) error {
+		start, end, err := v.extentOf(src, from)
+		if err != nil {
+			return found, from, err
+		}
+		if from = start; end-from < size {
+			from = end // too short for a match
+			continue
+		}
+		n := min(*window+size-1, end-from)
+		v.uses.searched(n)
+		err = src.with(v.off+from, n, func(b []byte) error {
 			found, from = matches(b, pattern, from, found)
 			return nil
 		})
 		if err != nil {
 			return found, from, err
 		}
+		*window = min(max(2*(from-start), leastWindow), src.window())
 	}
 	return found, from, nil
 }

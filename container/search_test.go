@@ -96,6 +96,17 @@ func TestMoreMatchesThanABatch(t *testing.T) {
 	}
 }
 
+// What has many matches is read a few times, not once for each batch of them.
+func TestDenseMatchesAreReadOnce(t *testing.T) {
+	data := make([]byte, 4*fileWindow)
+	for name, c := range everySource(t, data) {
+		collectAll(t, c, []byte{0})
+		if n := StatsOf(c).Searched; n > 8*int64(len(data)) {
+			t.Errorf("%s: %d bytes were searched of %d", name, n, len(data))
+		}
+	}
+}
+
 func TestAllStopsWhenToldTo(t *testing.T) {
 	c := FromBytes(make([]byte, 100))
 	seen := 0

@@ -35,11 +35,12 @@ type source interface {
 type shared struct {
 	source
 	users atomic.Int64
+	*uses
 }
 
 // share is src with one user.
 func share(src source) *shared {
-	s := &shared{source: src}
+	s := &shared{source: src, uses: &uses{}}
 	return s.retain()
 }
 

@@ -10,18 +10,23 @@ import (
 type view struct {
 	off, n    int64
 	immutable bool
+	uses      *uses
 	hold      *hold
 }
 
 func newView(src *shared, off, n int64) *view {
-	v := &view{off: off, n: n, immutable: src.immutable(), hold: &hold{src: src}}
+	v := &view{off: off, n: n, immutable: src.immutable(), uses: src.uses, hold: &hold{src: src}}
+	src.opened(v.hold)
 	runtime.AddCleanup(v, (*hold).dropped, v.hold)
 	return v
 }
 
 // use is the view's source, to be released, for the length of a method.
-func (v *view) use() (*shared, error) {
-	src, err := v.hold.use()
+func (v *view) use() (*shared, error) { return v.useFor(amount{}) }
+
+// useFor is use, which counts it as a read.
+func (v *view) useFor(read amount) (*shared, error) {
+	src, err := v.hold.use(read)
 	runtime.KeepAlive(v) // or its cleanup may close the hold first
 	return src, err
 }
@@ -30,7 +35,7 @@ func (v *view) Size() int64     { return v.n }
 func (v *view) Immutable() bool { return v.immutable }
 
 func (v *view) ReadAt(p []byte, off int64) (int, error) {
-	src, err := v.use()
+	src, err := v.useFor(amount{1, max(0, min(int64(len(p)), v.n-off))})
 	if err != nil {
 		return 0, err
 	}
@@ -50,7 +55,7 @@ func (v *view) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (v *view) Bytes() ([]byte, error) {
-	src, err := v.use()
+	src, err := v.useFor(amount{1, v.n})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +67,7 @@ func (v *view) Bytes() ([]byte, error) {
 }
 
 func (v *view) View(fn func(b []byte) error) error {
-	src, err := v.use()
+	src, err := v.useFor(amount{1, v.n})
 	if err != nil {
 		return err
 	}
@@ -96,14 +101,18 @@ type hold struct {
 	sealed *sealedEntry
 	bytes  []byte // what Bytes gave out of a map
 	unpin  func() // ends the use of bytes; nil while none were given out
+	reads  amount
+
+	older, newer *hold // of the same source; guarded by its uses
 }
 
-func (h *hold) use() (*shared, error) {
+func (h *hold) use(read amount) (*shared, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.src == nil {
 		return nil, ErrClosed
 	}
+	h.reads.add(read)
 	return h.src.retain(), nil
 }
 
@@ -140,6 +149,7 @@ func (h *hold) close() {
 		sealed.close()
 	}
 	if src != nil {
+		src.closed(h)
 		src.release()
 	}
 }

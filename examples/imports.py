@@ -1,8 +1,10 @@
 # Prints the shared libraries that a program imports: an ELF or a PE file,
-# shared as "data" or under the name that is given.
+# shared as "data" or under the name that is given. Called with a file itself, as
+# "outwork map" does, it returns their names: None for what is neither ELF nor PE.
 #
 #   outwork run --share data=/usr/bin/git examples/imports.py
 #   outwork run --share data=setup.exe --modules FOLDER examples/imports.py
+#   outwork map examples/imports.py -r /usr/bin
 #
 # ELF is read where it is, by struct. The headers of PE are left to pefile, if that
 # is installed or in FOLDER, and else to a small reader that prints the same.
@@ -24,9 +26,12 @@ class Bad(Exception):
 
 
 def main(data="data"):
-    f = outwork.shared(data) if isinstance(data, str) else data
+    if not isinstance(data, str):
+        return imports(data)
     try:
-        names = imports(f)
+        names = imports(outwork.shared(data))
+        if names is None:
+            raise Bad
     except Bad:
         print("error: couldn't load file")
         sys.exit(1)
@@ -39,7 +44,7 @@ def imports(f):
         return elf_imports(view(f))
     if f[:2] == b"MZ":
         return pe_imports(f)
-    raise Bad
+    return None
 
 
 def view(f):

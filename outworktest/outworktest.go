@@ -48,3 +48,21 @@ func Start(t testing.TB, m *outwork.Manager, target outwork.Target) *outwork.Wor
 	})
 	return w.(*outwork.Worker)
 }
+
+// Pool starts a pool of n workers of m in this process, as [Start] starts one: n below 1 is as
+// many as there are processors. m.Close, which ends the pool too, is called when the test ends.
+// A failure to start ends the test. A worker is lost, for a test of what happens then, when the
+// test closes it: the pool has a new one come.
+func Pool(t testing.TB, m *outwork.Manager, target outwork.Target, n int) *outwork.Pool {
+	t.Helper()
+	p, err := hook.Pool(t.Context(), m, target, n)
+	if err != nil {
+		t.Fatalf("start a pool in memory: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Errorf("close the manager: %v", err)
+		}
+	})
+	return p.(*outwork.Pool)
+}

@@ -117,5 +117,46 @@ func TestNoProcess(t *testing.T) {
 			var m outwork.Manager
 			outworktest.Start(r, &m, target)
 		}()
+		func() {
+			r := &recorder{TB: t}
+			defer func() {
+				if recover() != r || !strings.Contains(r.fatal, "have a process") {
+					t.Errorf("a pool at %+v: got %q", target, r.fatal)
+				}
+			}()
+			var m outwork.Manager
+			outworktest.Pool(r, &m, target, 2)
+		}()
 	}
+}
+
+func TestPool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m outwork.Manager
+		p := outworktest.Pool(t, &m, outwork.Target{Name: "cook"}, 2)
+		p.Each = 1
+		began := time.Now()
+		for range 3 {
+			err := p.Do(t.Context(), func(ctx context.Context, w *outwork.Worker) error {
+				if !strings.HasPrefix(w.Name(), "cook-") {
+					t.Errorf("a worker called %q", w.Name())
+				}
+				w.Close() // another comes
+				_, err := naps.Call(ctx, w, time.Hour)
+				return err
+			})
+			if !errors.Is(err, outwork.ErrClosed) {
+				t.Errorf("got %v", err)
+			}
+		}
+		first, second := naps.Go(t.Context(), p, time.Hour), naps.Go(t.Context(), p, time.Hour)
+		for _, call := range []*outwork.Pending[time.Duration]{first, second} {
+			if _, err := call.Result(); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(began).Round(time.Minute); took != time.Hour {
+			t.Errorf("it took %v", took)
+		}
+	})
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/service"
 )
@@ -82,7 +82,7 @@ func Serve(t testing.TB, s service.Service, site Site) *Daemon {
 
 // As connects as u. The connection is closed when the test ends, if not before.
 // It is called by the goroutine that runs the test, since a failure ends it.
-func (d *Daemon) As(u User) *outwork.Conn {
+func (d *Daemon) As(u User) *client.Conn {
 	d.t.Helper()
 	caller, err := d.names.caller(u)
 	if err != nil {
@@ -92,7 +92,7 @@ func (d *Daemon) As(u User) *outwork.Conn {
 	if err != nil {
 		d.t.Fatalf("connect as %+v: %v", u, err)
 	}
-	conn := c.(*outwork.Conn)
+	conn := c.(*client.Conn)
 	d.t.Cleanup(func() { conn.Close() })
 	return conn
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/outworktest"
 	"github.com/outwork-go/outwork/service"
 )
@@ -38,7 +39,7 @@ var (
 	})
 	erase  = outwork.Func("name.erase", func(_ context.Context, a nameArgs) (nameReply, error) { return nameReply{}, nil })
 	choose = outwork.Func("name.choose", func(ctx context.Context, a nameArgs) (nameReply, error) {
-		return wish.Call(ctx, outwork.Back(ctx), a)
+		return wish.Call(ctx, call.Back(ctx), a)
 	})
 	slow = outwork.Func("name.wait", func(ctx context.Context, a nameArgs) (nameReply, error) {
 		<-ctx.Done()
@@ -153,7 +154,7 @@ func TestServiceCallsBack(t *testing.T) {
 	if _, err := choose.Call(t.Context(), conn, nameArgs{Name: "rain"}); err == nil {
 		t.Error("what was not granted was called back")
 	}
-	reply, err := choose.Call(outwork.WithGrants(t.Context(), wish), conn, nameArgs{Name: "rain"})
+	reply, err := choose.Call(call.WithGrants(t.Context(), wish), conn, nameArgs{Name: "rain"})
 	if err != nil || reply.Text != "I wish for rain" {
 		t.Errorf("got %q, %v", reply.Text, err)
 	}
@@ -229,5 +230,24 @@ func TestServiceMistakes(t *testing.T) {
 			}()
 			serve(r)
 		}()
+	}
+}
+
+// What a service starts is there before it serves, and is stopped with it.
+func TestServeStarts(t *testing.T) {
+	began, ended := false, false
+	t.Run("serving", func(t *testing.T) {
+		s := namectl()
+		s.Start = func(context.Context) (func() error, error) {
+			began = true
+			return func() error { ended = true; return nil }, nil
+		}
+		outworktest.Serve(t, s, outworktest.Site{})
+		if !began || ended {
+			t.Errorf("started: %v, stopped: %v", began, ended)
+		}
+	})
+	if !ended {
+		t.Error("it was not stopped")
 	}
 }

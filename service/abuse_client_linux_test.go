@@ -168,16 +168,16 @@ func (s *stranger) greet() {
 // open sends a call of a function on a new stream.
 func (s *stranger) open(stream uint32, function string, args []byte) {
 	s.t.Helper()
-	s.openWith(stream, call{function: function}, args)
+	s.openWith(stream, callHeader{function: function}, args)
 }
 
-func (s *stranger) openWith(stream uint32, c call, args []byte, files ...*os.File) {
+func (s *stranger) openWith(stream uint32, c callHeader, args []byte, files ...*os.File) {
 	s.t.Helper()
 	s.frame(frame.Header{Stream: stream, Kind: frame.Open, Handle: frame.CallFunction, Flags: frame.End}, append(c.header(), args...), files...)
 }
 
-// call is the header of a call.
-type call struct {
+// callHeader is the header of a call.
+type callHeader struct {
 	function  string
 	remaining time.Duration
 	parts     []part
@@ -197,7 +197,7 @@ const (
 	fileKind  = 4
 )
 
-func (c call) header() []byte {
+func (c callHeader) header() []byte {
 	parts, grants := []any{}, []string{}
 	for _, p := range c.parts {
 		parts = append(parts, []any{p.field, p.kind, p.stream, p.size, 0, false, []byte{}})

@@ -16,7 +16,7 @@ import (
 )
 
 // aFile is a call of file.read with one open file, as it should be.
-var aFile = call{function: "file.read", parts: []part{{field: 0, kind: fileKind}}}
+var aFile = callHeader{function: "file.read", parts: []part{{field: 0, kind: fileKind}}}
 
 // Files that nobody asked for, too many of them, or none end the connection, and are
 // closed.
@@ -32,19 +32,19 @@ func TestAbuseFiles(t *testing.T) {
 	}{
 		{"no file where one is named", "fds", func(s *stranger) { s.openWith(1, aFile, encode(none{})) }},
 		{"two files where one is named", "fds", func(s *stranger) { s.openWith(1, aFile, encode(none{}), pipe, pipe) }},
-		{"a file that nothing names", "fds", func(s *stranger) { s.openWith(1, call{function: "echo"}, encode(textArgs{"x"}), pipe) }},
+		{"a file that nothing names", "fds", func(s *stranger) { s.openWith(1, callHeader{function: "echo"}, encode(textArgs{"x"}), pipe) }},
 		{"a file for a text", "reply", func(s *stranger) {
-			s.openWith(1, call{function: "echo", parts: aFile.parts}, encode(textArgs{"x"}), pipe)
+			s.openWith(1, callHeader{function: "echo", parts: aFile.parts}, encode(textArgs{"x"}), pipe)
 		}},
 		{"a file for a field that is not there", "reply", func(s *stranger) {
-			s.openWith(1, call{function: "file.read", parts: []part{{field: 7, kind: fileKind}}}, encode(none{}), pipe)
+			s.openWith(1, callHeader{function: "file.read", parts: []part{{field: 7, kind: fileKind}}}, encode(none{}), pipe)
 		}},
 		{"a file for a field twice", "reply", func(s *stranger) {
-			s.openWith(1, call{function: "file.read", parts: []part{aFile.parts[0], aFile.parts[0]}}, encode(none{}), pipe, pipe)
+			s.openWith(1, callHeader{function: "file.read", parts: []part{aFile.parts[0], aFile.parts[0]}}, encode(none{}), pipe, pipe)
 		}},
 		{"bytes for a file", "reply", func(s *stranger) {
 			s.write(header(0, 1, frame.Open, frame.Bulk, 0))
-			s.openWith(3, call{function: "file.read", parts: []part{{field: 0, kind: bytesKind, stream: 1}}}, encode(none{}))
+			s.openWith(3, callHeader{function: "file.read", parts: []part{{field: 0, kind: bytesKind, stream: 1}}}, encode(none{}))
 		}},
 		{"a file with PING", "fds", func(s *stranger) { s.frame(ping, nil, pipe) }},
 		{"a file beside no frame of its own", "fds", func(s *stranger) {
@@ -140,7 +140,7 @@ func TestAbuseFileOfTheDenied(t *testing.T) {
 	bob := greeted(t, "bob")
 	before := d.footprint()
 	for i := range uint32(50) {
-		bob.openWith(2*i+1, call{function: "file.forbidden", parts: aFile.parts}, encode(none{}), pipeEnd(t))
+		bob.openWith(2*i+1, callHeader{function: "file.forbidden", parts: aFile.parts}, encode(none{}), pipeEnd(t))
 		if a := bob.answer(2*i + 1); !a.is("service.denied") {
 			t.Fatalf("got %+v", a)
 		}

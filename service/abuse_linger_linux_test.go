@@ -89,7 +89,7 @@ func TestAbuseFilesThatDoNotClose(t *testing.T) {
 		"with denied calls": func(t *testing.T, d *testDaemon, address string) {
 			s := greeted(t, "bob")
 			for i := range uint32(8) {
-				payload := append(call{function: "file.forbidden", parts: aFile.parts}.header(), encode(none{})...)
+				payload := append(callHeader{function: "file.forbidden", parts: aFile.parts}.header(), encode(none{})...)
 				s.late(frame.Header{Stream: 2*i + 1, Kind: frame.Open, Handle: frame.CallFunction, Flags: frame.End}, payload, lingering(t, address))
 				s.answer(2*i + 1)
 			}

@@ -46,11 +46,11 @@ func TestAbuseSocketPath(t *testing.T) {
 		name, at, why string
 		put           func(at string) error
 	}{
-		{"a file", "", "there is a file", func(at string) error { return os.WriteFile(at, nil, 0o644) }},
+		{"a file", "", "there is a regular file", func(at string) error { return os.WriteFile(at, nil, 0o644) }},
 		{"a symlink", "", "there is a symlink", func(at string) error { return os.Symlink("/run/target", at) }},
 		{"a symlink to nothing", "", "there is a symlink", func(at string) error { return os.Symlink("/run/nothing", at) }},
 		{"a directory", "", "there is a directory", func(at string) error { return os.Mkdir(at, 0o755) }},
-		{"a FIFO", "", "there is a FIFO", func(at string) error { return unix.Mkfifo(at, 0o666) }},
+		{"a FIFO", "", "there is a pipe", func(at string) error { return unix.Mkfifo(at, 0o666) }},
 		{"a device", "", "there is a device", func(at string) error { return os.Rename(device(t), at) }},
 		{"a live socket", "", "another program listens there", func(at string) error { return listen(t, "root", at) }},
 		{"a socket of bob's", "", "there is a socket of uid 12002 (bob)", func(at string) error {

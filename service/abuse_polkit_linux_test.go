@@ -167,7 +167,7 @@ func TestAbuseKilledWhilePolkitAsks(t *testing.T) {
 func TestAbuseArgumentsChangeWhilePolkitAsks(t *testing.T) {
 	polkit, d := withPolkit(t)
 	data := bytes.Repeat([]byte("good"), 10_000)
-	sends := call{function: "vault.keep", parts: []part{{field: 1, kind: bytesKind, stream: 1, size: int64(len(data))}}}
+	sends := callHeader{function: "vault.keep", parts: []part{{field: 1, kind: bytesKind, stream: 1, size: int64(len(data))}}}
 	evil := encode(vaultArgs{Text: "evil"})
 	for _, test := range []struct {
 		name   string

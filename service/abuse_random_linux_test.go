@@ -44,16 +44,16 @@ func conversation() []byte {
 		h.Length = uint32(len(payload))
 		b = append(h.Append(b), payload...)
 	}
-	open := func(stream uint32, c call, args any) {
+	open := func(stream uint32, c callHeader, args any) {
 		add(frame.Header{Stream: stream, Kind: frame.Open, Handle: frame.CallFunction, Flags: frame.End}, append(c.header(), encode(args)...))
 	}
-	open(1, call{function: "echo"}, textArgs{"hello"})
-	open(3, call{function: "mark.enter"}, textArgs{"x"})
-	open(5, call{function: "value.set", remaining: time.Minute}, setArgs{Name: "a", Value: 1})
+	open(1, callHeader{function: "echo"}, textArgs{"hello"})
+	open(3, callHeader{function: "mark.enter"}, textArgs{"x"})
+	open(5, callHeader{function: "value.set", remaining: time.Minute}, setArgs{Name: "a", Value: 1})
 	add(frame.Header{Stream: 7, Kind: frame.Open, Handle: frame.Bulk}, nil)
-	open(9, call{function: "vault.keep", parts: []part{{field: 1, kind: bytesKind, stream: 7, size: 100}}}, map[string]string{"text": "x"})
+	open(9, callHeader{function: "vault.keep", parts: []part{{field: 1, kind: bytesKind, stream: 7, size: 100}}}, map[string]string{"text": "x"})
 	add(frame.Header{Stream: 7, Kind: frame.Data, Flags: frame.End}, make([]byte, 100))
-	open(11, call{function: "ask", grants: []string{"session.answer"}, remaining: time.Millisecond}, textArgs{"x"})
+	open(11, callHeader{function: "ask", grants: []string{"session.answer"}, remaining: time.Millisecond}, textArgs{"x"})
 	add(frame.Header{Kind: frame.Message, Handle: frame.Ping}, []byte("?"))
 	add(frame.Header{Stream: 11, Kind: frame.Reset}, []byte{0, 1})
 	return b
@@ -82,8 +82,8 @@ func spoil(r *rand.Rand, b []byte) []byte {
 // own call.
 func TestAbuseCallBack(t *testing.T) {
 	d := abused(t)
-	asks := call{function: "ask", grants: []string{"session.answer"}}
-	asked := func(t *testing.T, c call) *stranger {
+	asks := callHeader{function: "ask", grants: []string{"session.answer"}}
+	asked := func(t *testing.T, c callHeader) *stranger {
 		s := greeted(t, "nobody")
 		s.openWith(1, c, encode(textArgs{"x"}))
 		for {

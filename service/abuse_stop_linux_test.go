@@ -148,21 +148,38 @@ func TestAbuseRestartUnderActivation(t *testing.T) {
 	socket := stolen(t, cmd.Process.Pid, socketPath)
 	end(t, cmd)
 	waiting, _ := started(t, "bob", "echo", "patient")
-	for range 3 {
+	comes(t, socket)
+	for i := range 3 {
 		again := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" daemon`, self)
 		again.Env = append(os.Environ(), programVariable+"=1", "GORACE=atexit_sleep_ms=0")
 		again.ExtraFiles, again.Stdout, again.Stderr = []*os.File{socket}, log, log
 		must(t, again.Start())
 		d := &testDaemon{t: t, cmd: again, log: log}
 		d.healthy()
+		if i == 0 { // it is this one's to serve, if it has not said anything yet when the next call is over
+			if err := waiting.Wait(); err != nil {
+				t.Errorf("who waited for the restart got %v", err)
+			}
+		}
 		end(t, again)
 		if _, err := os.Lstat(socketPath); err != nil {
 			t.Errorf("it removed the socket of systemd: %v", err)
 		}
 	}
-	if err := waiting.Wait(); err != nil {
-		t.Errorf("who waited for the restart got %v", err)
-	}
+}
+
+// comes waits until a client waits at a listening socket: one that came later might meet a
+// daemon that is about to end.
+func comes(t *testing.T, socket *os.File) {
+	t.Helper()
+	raw, err := socket.SyscallConn()
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
+		if n != 1 {
+			t.Errorf("nobody comes: %v", err)
+		}
+	}))
 }
 
 // end asks a daemon to end, and waits.

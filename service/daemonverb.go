@@ -67,7 +67,7 @@ func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	r, err := p.prepare(o, log, stderr)
+	r, err := p.prepare(ctx, o, log, stderr)
 	if err != nil {
 		return shell.Failf(exitConfig, "%s does not start: %s", p.Daemon, strings.TrimSpace(err.Error()))
 	}
@@ -75,7 +75,7 @@ func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer
 }
 
 // prepare opens all that a daemon needs.
-func (p *program) prepare(o daemonFlags, log *slog.Logger, stderr io.Writer) (*running, error) {
+func (p *program) prepare(ctx context.Context, o daemonFlags, log *slog.Logger, stderr io.Writer) (*running, error) {
 	r := &running{program: p, log: log, policy: p.policyConfig(o)}
 	pol, err := policy.Load(r.policy)
 	if err != nil {
@@ -89,7 +89,11 @@ func (p *program) prepare(o daemonFlags, log *slog.Logger, stderr io.Writer) (*r
 		r.audit.Close()
 		return nil, err
 	}
-	if err := r.make(pol); err != nil {
+	err = r.make(pol)
+	if err == nil {
+		r.stop, err = begin(ctx, p.start)
+	}
+	if err != nil {
 		r.listener.Close()
 		r.audit.Close()
 		return nil, err

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
+	"github.com/outwork-go/outwork/internal/filekind"
 	"github.com/outwork-go/outwork/internal/service/command"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
@@ -18,7 +19,7 @@ import (
 // dial connects the command to the daemon, which must be root's, or with --dev
 // the user's own.
 func (p *program) dial(ctx context.Context, o command.DialOptions) (any, func(), error) {
-	path, d := o.Socket, outwork.Dialer{}
+	path, d := o.Socket, client.Dialer{}
 	if o.Dev {
 		d.UID = os.Getuid()
 	}
@@ -47,27 +48,16 @@ func (p *program) checkSocket(path string) error {
 
 // undialed is err, of connecting, in a sentence that says what to do.
 func (p *program) undialed(err error, path string, o command.DialOptions) error {
-	if e, ok := errors.AsType[*outwork.ImpostorError](err); ok && !o.Dev && int64(e.UID) == int64(os.Getuid()) {
+	if e, ok := errors.AsType[*client.ImpostorError](err); ok && !o.Dev && int64(e.UID) == int64(os.Getuid()) {
 		return shell.Failf(shell.Unavailable, "%v; give --dev if it is yours", err)
 	}
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeSocket == 0 {
-		return shell.Failf(shell.Unavailable, "%s is %s and not a socket: no daemon can listen there", path, fileWord(info.Mode()))
+		return shell.Failf(shell.Unavailable, "%s is %s and not a socket: no daemon can listen there", path, filekind.Of(info.Mode()).Words())
 	}
 	return shell.Failf(shell.Unavailable, "no daemon listens on %s: start it with %s", path, p.startCommand(o))
-}
-
-// fileWord is what a file is that is no socket.
-func fileWord(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "a directory"
-	case m.IsRegular():
-		return "a regular file"
-	}
-	return "a pipe or a device"
 }
 
 // startCommand is what starts a daemon that listens where it was looked for.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/command"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
@@ -59,8 +59,8 @@ func TestUndialed(t *testing.T) {
 // A socket of one's own is likely one's daemon of --dev.
 func TestImpostorIsOneself(t *testing.T) {
 	p := &program{Service: &api.Service{Name: "vault"}}
-	own := &outwork.ImpostorError{Address: "unix:///run/v.sock", UID: uint32(os.Getuid())}
-	other := &outwork.ImpostorError{Address: "unix:///run/v.sock", UID: uint32(os.Getuid()) + 1}
+	own := &client.ImpostorError{Address: "unix:///run/v.sock", UID: uint32(os.Getuid())}
+	other := &client.ImpostorError{Address: "unix:///run/v.sock", UID: uint32(os.Getuid()) + 1}
 	if err := p.undialed(own, "/run/v.sock", command.DialOptions{}); !strings.HasSuffix(err.Error(), "; give --dev if it is yours") {
 		t.Error(err)
 	}

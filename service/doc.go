@@ -34,7 +34,7 @@
 //
 // Any Go program calls the functions as it would a worker's:
 //
-//	conn, err := outwork.Dial(ctx, "unix:///run/hostctl.sock")
+//	conn, err := client.Dial(ctx, "unix:///run/hostctl.sock")
 //	reply, err := SetHostname.Call(ctx, conn, HostnameArgs{Name: "web1"})
 //
 // # Arguments
@@ -63,7 +63,9 @@
 // A field is a flag of the command, or with arg a positional argument: true or
 // false for a bool, repeated for a list, KEY=VALUE for a map, JSON for a struct,
 // 1m30s for a duration, a path that the command opens for a file. A secret is
-// read from a file (--password-file), or asked for on a terminal.
+// read from a file (--password-file), or asked for on a terminal. What is wrong is one
+// sentence on standard error and an exit status, which the help lists; with --json it is
+// {"error": {"kind", "message"}} on standard output.
 //
 // # Calls back
 //
@@ -72,12 +74,30 @@
 //
 //	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 //	defer cancel()
-//	r, err := core.Confirm.Call(ctx, outwork.Back(ctx), core.ConfirmArgs{Question: "Really?"})
+//	r, err := core.Confirm.Call(ctx, call.Back(ctx), core.ConfirmArgs{Question: "Really?"})
 //
 // The generated command grants what Asks names, if the program has it (a program
 // that only declares the function cannot). Any other client grants it with
-// [outwork.WithGrants]. What comes back is a stranger's word: validate it. A
+// [call.WithGrants]. What comes back is a stranger's word: validate it. A
 // function that is called back must heed its context.
+//
+// # Workers
+//
+// What a client hands in may be made to break what reads it, and a daemon has more to lose
+// than others. A function may start workers, of this same program, and leave the reading to one
+// that is confined (package sandbox): Main calls outwork.Main first, Start is where a manager or
+// a pool begins, and Needs.Sandboxes keeps the unit open for it. One worker for each call costs
+// some milliseconds, and keeps what one user's file has taken over from the next one's:
+//
+//	w, err := manager.Start(ctx, outwork.Target{Sandbox: sandbox.Config{Level: sandbox.Strict}})
+//	if err != nil {
+//		return reply, err
+//	}
+//	defer w.Close()
+//	return core.Parse.Call(ctx, w, content)
+//
+// examples/scand does all of it. The worker's result is a stranger's word still: it may be wrong, but
+// not more than that.
 //
 // # The policy
 //

@@ -15,7 +15,7 @@ type (
 	// BusyError is a call that was not begun, because the daemon or the caller has
 	// too many under way, or the daemon stops: Text says which. It may be tried
 	// again. (A client that cannot even connect, because there may be no more
-	// connections, gets an error that matches syscall.EAGAIN from outwork.Dial.)
+	// connections, gets an error that matches syscall.EAGAIN from client.Dial.)
 	BusyError = fault.Busy
 
 	// InvalidError is an argument that does not fit the function's description:

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/service"
 )
 
@@ -38,7 +39,7 @@ func ExampleMain() {
 // A client in Go, and the errors that it may want to tell apart.
 func Example_client() {
 	ctx := context.Background()
-	conn, err := outwork.Dial(ctx, "unix:///run/hostctl.sock") // makes sure that it is root's
+	conn, err := client.Dial(ctx, "unix:///run/hostctl.sock") // makes sure that it is root's
 	if err != nil {
 		fmt.Println("no daemon:", err)
 		return

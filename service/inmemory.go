@@ -21,6 +21,7 @@ func init() { hook.Serve = serveInMemory }
 type inMemory struct {
 	daemon  *daemon.Daemon
 	address string
+	end     func() error
 }
 
 // serveInMemory is [hook.Serve].
@@ -45,6 +46,10 @@ func serveInMemory(s any, o hook.ServeOptions) (*hook.Served, error) {
 		return nil, err
 	}
 	m := &inMemory{daemon: d, address: "memory:" + a.Name}
+	if m.end, err = begin(context.Background(), described.Start); err != nil {
+		m.stop()
+		return nil, err
+	}
 	return &hook.Served{Connect: m.connect, Stop: m.stop}, nil
 }
 
@@ -68,6 +73,9 @@ func (m *inMemory) stop() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	m.daemon.Stop(ctx)
+	if m.end != nil {
+		_ = m.end() // a test closes what it has started itself, if it wants to know
+	}
 }
 
 // askFunc is a function that answers for polkit.

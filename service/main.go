@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/command"
@@ -30,7 +31,7 @@ func Main(s Service) {
 		fmt.Fprintf(os.Stderr, "service.Main: the description of service %q is wrong:\n%v\n", s.Name, err)
 		os.Exit(exitSoftware)
 	}
-	p := &program{Service: a, exports: s.API, needs: s.Needs}
+	p := &program{Service: a, exports: s.API, needs: s.Needs, start: s.Start}
 	args := os.Args[1:]
 	if filepath.Base(os.Args[0]) == a.Daemon {
 		args = append([]string{"daemon"}, args...)
@@ -46,6 +47,7 @@ type program struct {
 	*api.Service
 	exports []Export
 	needs   Needs
+	start   func(context.Context) (func() error, error)
 }
 
 func (p *program) spec() command.Spec {
@@ -63,7 +65,7 @@ func (p *program) grants(ctx context.Context, f *api.Function) context.Context {
 		}
 		for _, ask := range p.exports[i].Asks {
 			if hook.Function(ask).Invoke != nil {
-				ctx = outwork.WithGrants(ctx, ask)
+				ctx = call.WithGrants(ctx, ask)
 			}
 		}
 	}

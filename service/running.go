@@ -28,6 +28,22 @@ type running struct {
 	listener *listen.Listener
 	polkit   *polkit.Authority
 	daemon   *daemon.Daemon
+	stop     func() error // what Service.Start has started
+}
+
+// begin is Service.Start, with what is to be called at the end.
+func begin(ctx context.Context, start func(context.Context) (func() error, error)) (stop func() error, err error) {
+	nothing := func() error { return nil }
+	if start == nil {
+		return nothing, nil
+	}
+	if stop, err = start(ctx); err != nil {
+		return nil, fmt.Errorf("start what its functions need: %w", err)
+	}
+	if stop == nil {
+		stop = nothing
+	}
+	return stop, nil
 }
 
 func (r *running) make(pol *policy.Policy) (err error) {
@@ -154,7 +170,7 @@ func (r *running) end(err error) error {
 		r.log.Warn("some calls did not finish in time", "time", stopTime, "cause", stopped)
 	}
 	r.polkit.Close()
-	if err = errors.Join(err, r.audit.Close()); err != nil {
+	if err = errors.Join(err, r.stop(), r.audit.Close()); err != nil {
 		return shell.Failf(shell.Failed, "%s: %v", r.Daemon, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"os"
 	"time"
 
@@ -20,6 +21,12 @@ type Service struct {
 	Limits Limits
 	Needs  Needs
 
+	// Start is called in the daemon before it serves, for what its functions need as long as
+	// it lives: an [outwork.Manager], a pool of workers. An error is why the daemon does not
+	// start. What it returns is called when the last call has ended, or is given up; nil is
+	// nothing. The command does not call it. nil: there is nothing to start.
+	Start func(context.Context) (stop func() error, err error)
+
 	// AuditFile is where the records go, besides the journal: a file of JSON lines.
 	// "" is /var/log/NAME/audit.jsonl.
 	AuditFile string
@@ -38,7 +45,7 @@ type Export struct {
 	// when it cannot be recorded.
 	Mutates bool
 
-	// Asks are functions that it may call back at its client, by [outwork.Back],
+	// Asks are functions that it may call back at its client, by [call.Back],
 	// which the generated command grants.
 	Asks []outwork.AnyFunction
 }
@@ -99,4 +106,5 @@ type Needs struct {
 	Homes       bool // it reads below /home, /root or /run/user
 	Processes   bool // its records tell callers' executables, and it may look into other processes
 	Executables bool // it makes memory executable, as a compiler at run time does
+	Sandboxes   bool // its functions start workers with a sandbox.Config
 }

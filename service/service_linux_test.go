@@ -227,3 +227,15 @@ func TestCallsBack(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// What a service's functions need is there, or it does not start.
+func TestDaemonCannotStart(t *testing.T) {
+	t.Setenv(failVariable, "1")
+	d := launchDaemon(t)
+	if d.wait(); d.cmd.ProcessState.ExitCode() != 78 || !strings.Contains(d.log.String(), "testd does not start: start what its functions need: there is no ink") {
+		t.Errorf("it ended with %d:\n%s", d.cmd.ProcessState.ExitCode(), d.log)
+	}
+	if _, err := os.Lstat(socketPath); !os.IsNotExist(err) {
+		t.Errorf("its socket is left: %v", err)
+	}
+}

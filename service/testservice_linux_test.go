@@ -11,12 +11,22 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/service"
 )
+
+// failVariable has the service not start.
+const failVariable = "OUTWORK_TEST_FAIL"
 
 // The tests' service has a function for each thing that can go right or wrong.
 var testService = service.Service{
 	Name: "testctl", Doc: "Try a service out. It is for tests.", Version: "1.2.3",
+	Start: func(context.Context) (func() error, error) {
+		if os.Getenv(failVariable) != "" {
+			return nil, errors.New("there is no ink")
+		}
+		return nil, nil
+	},
 	Limits: service.Limits{ConnectionsPerUser: 8, CallsPerUser: 4, Argument: 64 << 10, CallTime: 10 * time.Second},
 	API: []service.Export{
 		{Function: echo, Doc: "Say a text back.", Allow: service.Anyone()},
@@ -111,7 +121,7 @@ var answer = outwork.Func("session.answer", func(context.Context, textArgs) (tex
 var ask = outwork.Func("ask", func(ctx context.Context, a textArgs) (textReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	r, err := answer.Call(ctx, outwork.Back(ctx), textArgs{"?"})
+	r, err := answer.Call(ctx, call.Back(ctx), textArgs{"?"})
 	return textReply{a.Text + " " + r.Text}, err
 })
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/internal/hook"
 )
 
@@ -28,7 +29,7 @@ type (
 // missed, and what a reply has more is skipped.
 func TestVersionsThatDiffer(t *testing.T) {
 	startDaemon(t)
-	conn, err := outwork.Dial(t.Context(), socketPath)
+	conn, err := client.Dial(t.Context(), socketPath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestVersionsThatDiffer(t *testing.T) {
 }
 
 // callAs calls a function as a program with other types would.
-func callAs[A, R any](ctx context.Context, conn *outwork.Conn, name string, args A) (R, error) {
+func callAs[A, R any](ctx context.Context, conn *client.Conn, name string, args A) (R, error) {
 	var zero R
 	f, err := hook.NewFunction(name, reflect.TypeFor[A](), reflect.TypeFor[R](), nil)
 	if err != nil {

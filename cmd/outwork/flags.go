@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,18 +25,49 @@ func (o *oneOf) String() string { return o.value }
 func (o *oneOf) Type() string   { return o.kind }
 
 func (o *oneOf) Set(s string) error {
-	if slices.Contains(o.words, s) {
+	err := among(s, o.words)
+	if err == nil {
 		o.value = s
+	}
+	return err
+}
+
+// among refuses what is none of the words.
+func among(s string, words []string) error {
+	if slices.Contains(words, s) {
 		return nil
 	}
-	if near := spell.Nearest(s, o.words); near != "" {
+	if near := spell.Nearest(s, words); near != "" {
 		return fmt.Errorf("did you mean %s?", near)
 	}
-	return fmt.Errorf("it takes %s", list(o.words))
+	return fmt.Errorf("it takes %s", list(words))
 }
 
 // complete offers the words to the shell.
 func (o *oneOf) complete(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return o.words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// someOf is a flag that adds one of a few words each time.
+type someOf struct {
+	values []string
+	words  []string
+	kind   string // what help calls the value
+}
+
+func (o *someOf) String() string { return "" }
+func (o *someOf) Type() string   { return o.kind }
+
+func (o *someOf) Set(s string) error {
+	err := among(s, o.words)
+	if err == nil && !slices.Contains(o.values, s) {
+		o.values = append(o.values, s)
+	}
+	return err
+}
+
+// complete offers the words to the shell.
+func (o *someOf) complete(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return o.words, cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -48,30 +78,6 @@ func list(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-// timeout is a flag that takes a time that is longer than nothing.
-type timeout time.Duration
-
-func (d *timeout) Type() string { return "duration" }
-
-func (d *timeout) String() string {
-	if *d == 0 {
-		return ""
-	}
-	return time.Duration(*d).String()
-}
-
-func (d *timeout) Set(s string) error {
-	v, err := time.ParseDuration(s)
-	if err != nil {
-		return errors.New("a time is a number and its unit, as in 500ms, 30s or 1m30s")
-	}
-	if v <= 0 {
-		return errors.New("a time must be longer than nothing")
-	}
-	*d = timeout(v)
-	return nil
 }
 
 // steps is a flag that counts.
@@ -102,12 +108,12 @@ type share struct{ name, path string }
 type shares []share
 
 func (s *shares) String() string { return "" }
-func (s *shares) Type() string   { return "name=path" }
+func (s *shares) Type() string   { return "name=source" }
 
 func (s *shares) Set(v string) error {
 	name, path, ok := strings.Cut(v, "=")
 	if !ok || name == "" || path == "" {
-		return errors.New("write a name and a file, as in data=file.bin")
+		return errors.New("write a name and what to share, as in data=file.bin")
 	}
 	for _, other := range *s {
 		if other.name == name {
@@ -127,7 +133,7 @@ func levelOf(name string) slog.Level {
 
 func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
 
-// outputOf is a value of --output.
+// outputOf is a value of --output-mode.
 func outputOf(name string) outwork.OutputMode {
 	switch name {
 	case "atomic":

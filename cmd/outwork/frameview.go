@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"github.com/outwork-go/outwork/internal/ellipsis"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/record"
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // frameView is a recorded frame as it is shown. Its JSON is for programs.
@@ -64,10 +64,10 @@ func (v *frameView) print(w io.Writer, columns int) error {
 	if v.Sent {
 		arrow = "→"
 	}
-	line := fmt.Sprintf("%10.6f %s %-16s %6d  %-21s %-8s %8d  %s", v.since.Seconds(), arrow, visible(v.Worker),
-		v.Stream, strings.TrimSpace(v.Kind+" "+v.Handle), v.flags(), v.Length, shorten(visible(v.Meaning), maxShown))
+	line := fmt.Sprintf("%10.6f %s %-16s %6d  %-21s %-8s %8d  %s", v.since.Seconds(), arrow, shell.Visible(v.Worker),
+		v.Stream, strings.TrimSpace(v.Kind+" "+v.Handle), v.flags(), v.Length, ellipsis.Cut(shell.Visible(v.Meaning), maxShown))
 	if columns > 0 {
-		line = shorten(line, columns-1)
+		line = ellipsis.Cut(line, columns)
 	}
 	_, err := fmt.Fprintln(w, strings.TrimRight(line, " "))
 	return err
@@ -85,29 +85,4 @@ func (v *frameView) flags() string {
 		words = append(words, fmt.Sprintf("%dfd", v.FDs))
 	}
 	return strings.Join(words, " ")
-}
-
-// visible is s on one line, with everything that does not print escaped: it is a
-// worker's word.
-func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-	}
-	return b.String()
-}
-
-// shorten cuts s after n characters.
-func shorten(s string, n int) string {
-	for i := range s {
-		if n == 0 {
-			return s[:i] + "…"
-		}
-		n--
-	}
-	return s
 }

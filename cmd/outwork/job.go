@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
-	"os"
+	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/container"
 )
 
@@ -15,22 +15,28 @@ import (
 type job struct {
 	source
 	target  outwork.Target
+	sandbox *sandboxFlags
 	manager outwork.Manager
 	screen  *screen
+	shared  map[string]container.Container
 	closers []io.Closer
+	far     *files // closed behind the others
+	stat    statTable
 }
 
-func (a *app) newJob(o *runOptions, s source) (*job, error) {
-	j := &job{source: s, target: o.target(&s), screen: newScreen(a.stderr)}
+// newJob opens what s needs. It takes far over.
+func (a *app) newJob(ctx context.Context, o *runOptions, s source, far *files) (*job, error) {
+	j := &job{source: s, target: o.target(&s), sandbox: &o.sandbox, screen: newScreen(a.stderr), far: far, stat: statTable{wanted: o.stats}}
+	j.shared = map[string]container.Container{}
 	stdout := a.stdout
 	if a.json {
 		stdout = a.stderr
 	}
 	m := &j.manager
 	m.Stdout, m.Stderr, m.Output = j.screen.stdout(stdout), j.screen.stderr(a.stderr), outputOf(o.output.value)
-	colour := isTerminal(a.stderr) && os.Getenv("NO_COLOR") == ""
-	m.Log = slog.New(newLogHandler(m.Stderr, levelOf(o.level.value), colour))
-	if err := j.open(o); err != nil {
+	m.Log = slog.New(newLogHandler(m.Stderr, levelOf(o.level.value), colours(a.stderr)))
+	m.Tag = o.hosts.many()
+	if err := j.open(ctx, a, o); err != nil {
 		j.close()
 		return nil, err
 	}
@@ -38,9 +44,12 @@ func (a *app) newJob(o *runOptions, s source) (*job, error) {
 }
 
 // open opens the files that o names.
-func (j *job) open(o *runOptions) error {
+func (j *job) open(ctx context.Context, a *app, o *runOptions) error {
+	if err := o.hosts.prepare(&j.manager); err != nil {
+		return err
+	}
 	for _, s := range o.shares {
-		c, err := openShare(s)
+		c, err := a.openSource(ctx, s.path, j.far)
 		if err != nil {
 			return err
 		}
@@ -48,6 +57,7 @@ func (j *job) open(o *runOptions) error {
 		if err := j.manager.Share(s.name, c); err != nil {
 			return usage("--share %s=%s: %v", s.name, s.path, err)
 		}
+		j.shared[s.name] = c
 	}
 	modules, err := openModules(o.modules, &j.source)
 	if err != nil {
@@ -74,38 +84,29 @@ func (j *job) close() (err error) {
 			err = e
 		}
 	}
+	j.far.Close()
 	return err
 }
 
-func openShare(s share) (container.Container, error) {
-	info, err := os.Stat(s.path)
-	if err == nil && info.IsDir() {
-		return nil, usage("--share %s=%s: it is a folder; share a file in it", s.name, s.path)
-	}
-	c, err := container.FromFile(s.path)
-	if err != nil {
-		if cause := errors.Unwrap(err); cause != nil { // without "container from a file"
-			err = cause
-		}
-		return nil, usage("--share %s=%s: cannot share the file: %v", s.name, s.path, bare(err))
-	}
-	return c, nil
+// run runs the script at a place, in a worker that is gone when it returns.
+func (j *job) run(ctx context.Context, d destination) (v outwork.Value, err error) {
+	v, err = j.work(ctx, placed(j.target, d))
+	return v, j.end(ctx, err)
 }
 
-// run runs the script in a worker, which is gone when it returns.
-func (j *job) run(ctx context.Context) (v outwork.Value, err error) {
+// end ends all workers: in peace, unless err says that a script failed.
+func (j *job) end(ctx context.Context, err error) error {
 	defer j.screen.clear()
-	v, err = j.work(ctx)
 	if err != nil {
 		j.letGo(ctx)
 		j.manager.Close()
-		return v, err
+		return err
 	}
-	return v, j.manager.Shutdown(ctx)
+	return j.manager.Shutdown(ctx)
 }
 
 // cleanUp is how long a script that was cut off has for its finally and the like.
-const cleanUp = outwork.DefaultGrace
+const cleanUp = 2 * time.Second
 
 // letGo waits for a script of an interpreter's that was told to end: a signal would end
 // it before it has cleaned up.
@@ -118,10 +119,35 @@ func (j *job) letGo(ctx context.Context) {
 	_ = j.manager.Wait(ctx)
 }
 
-func (j *job) work(ctx context.Context) (outwork.Value, error) {
-	w, err := j.manager.Start(ctx, j.target)
+// work runs the script in a new worker.
+func (j *job) work(ctx context.Context, t outwork.Target) (outwork.Value, error) {
+	w, err := j.sandbox.begin(ctx, &j.manager, t)
 	if err != nil {
-		return outwork.Value{}, &startError{err}
+		return outwork.Value{}, err
 	}
-	return w.Run(outwork.WithProgress(ctx, j.screen.progress), j.Script)
+	j.sandbox.tell(j.manager.Stderr, "", w)
+	return j.in(call.WithProgress(ctx, j.screen.progress), w)
+}
+
+// in runs the script in w.
+func (j *job) in(ctx context.Context, w *outwork.Worker) (outwork.Value, error) {
+	v, err := w.Run(ctx, j.Script)
+	j.stat.take(w)
+	return v, err
+}
+
+// workOn is work at one of several places. Its worker is gone when it returns, unless
+// that is an interpreter, which may have more to do: it ends with the manager.
+func (j *job) workOn(ctx context.Context, d destination, name string) (outwork.Value, error) {
+	t := placed(j.target, d)
+	t.Name = name
+	w, err := j.sandbox.begin(ctx, &j.manager, t)
+	if err != nil {
+		return outwork.Value{}, err
+	}
+	if t.Lang == "" {
+		defer w.Close()
+	}
+	j.sandbox.tell(j.manager.Stderr, "["+name+"] ", w)
+	return j.in(ctx, w)
 }

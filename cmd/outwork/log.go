@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // logHandler writes log records for people: a level, a message, and attributes.
@@ -100,7 +102,7 @@ func (h *logHandler) append(b *bytes.Buffer, prefix string, a slog.Attr) {
 func paragraph(message string) string {
 	lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = visible(line)
+		lines[i] = shell.Visible(line)
 	}
 	return strings.Join(lines, "\n      ")
 }

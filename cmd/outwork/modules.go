@@ -126,9 +126,12 @@ func openModules(dirs []string, s *source) (*modules, error) {
 		root, err := os.OpenRoot(dir)
 		if err != nil {
 			m.Close()
-			return nil, usage("--modules %s: cannot open the folder: %v", dir, bare(err))
+			return nil, unreadableFolder("--modules", dir, err)
 		}
 		m.add(root, root.FS())
+	}
+	if s.tree != nil {
+		m.folders = append(m.folders, sources{s.tree, extensionOf(s.Lang)})
 	}
 	if s.folder == "" {
 		return m, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -8,9 +9,11 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
-func isTerminal(f *os.File) bool { return terminalWidth(f) > 0 }
+func isTerminal(f *os.File) bool { return shell.Width(f) > 0 }
 
 // redrawEvery is the least time between two looks of the progress line.
 const redrawEvery = 50 * time.Millisecond
@@ -22,16 +25,71 @@ const clearLine = "\r\x1b[K"
 // everything else. What else is written to that terminal goes through pane.
 type screen struct {
 	err   *os.File
-	width int // of err, in columns; 0: no terminal, nothing is shown
+	width int // of err, in columns; 0: no terminal that can do that, nothing is shown
 
 	mu    sync.Mutex // guards what follows, and writing to the terminal
 	line  string     // the progress that is to be seen; "" when there is none
 	drawn time.Time  // when it was drawn last
 	open  bool       // the cursor stands in an unfinished line of other text
+	held  bool       // somebody else has the terminal
+	late  []piece    // what was written meanwhile
+	room  *sync.Cond // on mu: what is late may have become less
+}
+
+// maxLate is how many bytes are kept while somebody else has the terminal. Who writes more
+// waits.
+const maxLate = 1 << 20
+
+// piece is what was written to a file.
+type piece struct {
+	f    *os.File
+	text []byte
 }
 
 func newScreen(stderr *os.File) *screen {
-	return &screen{err: stderr, width: terminalWidth(stderr)}
+	s := &screen{err: stderr}
+	if os.Getenv("TERM") != dumb { // its lines cannot be erased
+		s.width = shell.Width(stderr)
+	}
+	return s
+}
+
+// hold keeps everything from the terminal until release is called.
+func (s *screen) hold() (release func()) {
+	s.clear()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held, s.room = true, sync.NewCond(&s.mu)
+	return s.release
+}
+
+func (s *screen) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	for _, p := range s.late {
+		_, _ = s.write(p.f, p.text) // who wrote it has been told that it was
+	}
+	s.late = nil
+	s.room.Broadcast()
+}
+
+// keep puts a text off until the terminal is free. s.mu is held.
+func (s *screen) keep(f *os.File, text []byte) (n int, err error) {
+	kept := func() (n int) {
+		for _, p := range s.late {
+			n += len(p.text)
+		}
+		return n
+	}
+	for s.held && kept() > maxLate {
+		s.room.Wait()
+	}
+	if !s.held {
+		return s.write(f, text)
+	}
+	s.late = append(s.late, piece{f, bytes.Clone(text)})
+	return len(text), nil
 }
 
 // stdout is where to write what the script prints. When that is a pipe that nobody
@@ -66,26 +124,42 @@ func (p *pane) Fd() uintptr { return p.f.Fd() }
 func (p *pane) Write(text []byte) (int, error) {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
-	if p.s.line != "" && !p.s.open {
-		io.WriteString(p.s.err, clearLine)
+	if p.s.held {
+		return p.s.keep(p.f, text)
 	}
-	n, err := p.f.Write(text)
+	return p.s.write(p.f, text)
+}
+
+// write writes above the progress line. s.mu is held.
+func (s *screen) write(f *os.File, text []byte) (int, error) {
+	if s.line != "" && !s.open {
+		io.WriteString(s.err, clearLine)
+	}
+	n, err := f.Write(text)
 	if n > 0 {
-		p.s.open = text[n-1] != '\n'
+		s.open = text[n-1] != '\n'
 	}
-	p.s.draw()
+	s.draw()
 	return n, err
 }
 
 // progress shows how far the script is.
 func (s *screen) progress(done, total int64, label string) {
+	s.put(progressText(done, total, label), done == total)
+}
+
+// show shows a text as progress.
+func (s *screen) show(text string) { s.put(text, false) }
+
+// put makes text the progress line, which is drawn now or soon.
+func (s *screen) put(text string, now bool) {
 	if s.width == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.line = fit(progressText(done, total, label), s.width-1)
-	if done == total || time.Since(s.drawn) >= redrawEvery {
+	s.line = fit(text, s.width-1)
+	if now || time.Since(s.drawn) >= redrawEvery {
 		s.draw()
 	}
 }
@@ -93,9 +167,18 @@ func (s *screen) progress(done, total int64, label string) {
 // draw puts the progress line where the cursor is, unless other text is.
 // s.mu is held.
 func (s *screen) draw() {
-	if s.line != "" && !s.open {
+	if s.line != "" && !s.open && !s.held {
 		io.WriteString(s.err, clearLine+s.line)
 		s.drawn = time.Now()
+	}
+}
+
+// resize takes in how wide the terminal is now. It is for who shows progress.
+func (s *screen) resize() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.width > 0 {
+		s.width = max(shell.Width(s.err), 1)
 	}
 }
 

@@ -35,8 +35,14 @@ type running struct {
 // until the script prints its first line.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
+	return begin(t, "running\n", args...)
+}
+
+// begin is start for what prints another first line, or none if that is empty.
+func begin(t *testing.T, first string, args ...string) *running {
+	t.Helper()
 	r := &running{Cmd: command(t, args...), t: t}
-	r.mark = fmt.Sprintf("TEST_MARK=%d-%s", os.Getpid(), t.Name())
+	r.mark = fmt.Sprintf("TEST_MARK=%d-%s-%p", os.Getpid(), t.Name(), r)
 	r.Env = append(os.Environ(), r.mark)
 	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.Stderr = &r.stderr
@@ -48,7 +54,10 @@ func start(t *testing.T, args ...string) *running {
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := r.stdout.ReadString('\n'); line != "running\n" {
+	if first == "" {
+		return r
+	}
+	if line, err := r.stdout.ReadString('\n'); line != first {
 		r.Process.Kill()
 		r.Wait()
 		t.Fatalf("the script printed %q: %v\n%s", line, err, &r.stderr)

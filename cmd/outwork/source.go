@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/cmd/outwork/internal/place"
+	"github.com/outwork-go/outwork/internal/spell"
 	"github.com/outwork-go/outwork/script/python"
 )
 
@@ -50,12 +55,13 @@ func extensionOf(lang string) string {
 // source is a script before it is run.
 type source struct {
 	outwork.Script
-	folder string // where it lies, if that is a folder to load modules from
+	folder string // where it lies, if that is a folder of this machine to load modules from
+	tree   fs.FS  // the same on a host; nil: there is none
 }
 
 // readSource is the script that the command line means: code, when there is any; else
 // args[0].
-func (a *app) readSource(lang string, code *string, args []string) (s source, err error) {
+func (a *app) readSource(ctx context.Context, far *files, lang string, code *string, args []string) (s source, err error) {
 	switch {
 	case code != nil:
 		s.Name, s.Source, s.Args = "<code>", *code, args
@@ -63,7 +69,13 @@ func (a *app) readSource(lang string, code *string, args []string) (s source, er
 		return s, usage("there is no script: name a file, or - for standard input, or give code with -c")
 	case args[0] == "-":
 		s.Name, s.Args = "<stdin>", args[1:]
-		s.Source, err = read("standard input", a.stdin)
+		var f *os.File
+		if f, err = a.in.take(); err == nil {
+			s.Source, err = readInput(ctx, f)
+		}
+	case place.IsURL(args[0]):
+		s.Name, s.Args = args[0], args[1:]
+		s.Source, s.tree, err = far.readScript(ctx, s.Name)
 	default:
 		s.Name, s.Args = args[0], args[1:]
 		s.Source, s.folder, err = readFile(s.Name)
@@ -120,14 +132,65 @@ func read(name string, r io.Reader) (string, error) {
 		return "", unreadable(name, err)
 	}
 	if len(b) > maxSource {
-		return "", usage("cannot run %s: a script has at most %d MiB; share large data with --share", name, maxSource>>20)
+		return "", usage("cannot read %s: a script, or a file of patterns, has at most %d MiB; share large data with --share", name, maxSource>>20)
 	}
 	return string(b), nil
 }
 
+// readInput reads standard input, until ctx ends: then what reads it still ends with the
+// process.
+func readInput(ctx context.Context, f io.Reader) (text string, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		text, err = read("standard input", f)
+	}()
+	select {
+	case <-done:
+		return text, err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
 // unreadable is that a file of the command line cannot be read.
 func unreadable(name string, err error) error {
-	return usage("cannot read %s: %v", name, bare(err))
+	if name == "" {
+		return usage("a file's name is empty")
+	}
+	return usage("cannot read %s: %s", name, whyNot(name, err))
+}
+
+// unreadableAt is that the file of a flag cannot be read; that of an argument if flag is "".
+func unreadableAt(flag, path string, err error) error {
+	if flag == "" {
+		return unreadable(path, err)
+	}
+	return usage("%s %s: cannot read the file: %s", flag, path, whyNot(path, err))
+}
+
+// unreadableFolder is that the folder of a flag cannot be read.
+func unreadableFolder(flag, path string, err error) error {
+	why := whyNot(path, err)
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		why = "it is not a folder"
+	}
+	return usage("%s %s: cannot read the folder: %s", flag, path, why)
+}
+
+// whyNot is why a file cannot be read, and what to do about it.
+func whyNot(path string, err error) string {
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return "it is a folder; name a file in it"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("%v: run this as a user who may read it", bare(err))
+	case errors.Is(err, fs.ErrNotExist):
+		if near := spell.File(path, nil); near != "" {
+			return fmt.Sprintf("%v: did you mean %s?", bare(err), near)
+		}
+	}
+	return bare(err).Error()
 }
 
 // bare is err without the operation and the path, which the sentence around it names.

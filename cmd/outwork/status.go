@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/host"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/script/python"
 )
@@ -21,15 +22,15 @@ const (
 	statusInterrupted = shell.Interrupted // 130
 )
 
-// Kinds of failures, for programs.
+// Kinds of failures, for programs, besides those of package shell.
 const (
 	kindScript      = "script"
-	kindUsage       = "usage"
+	kindUsage       = shell.KindUsage
 	kindLost        = "lost"
-	kindTimeout     = "timeout"
-	kindInterrupted = "interrupted"
+	kindTimeout     = shell.KindTimeout
+	kindInterrupted = shell.KindInterrupted
 	kindExit        = "exit" // the script ended itself with a status
-	kindOther       = "other"
+	kindOther       = shell.KindOther
 )
 
 // failure is an error with the exit status that it asks for. Its JSON is for programs.
@@ -37,9 +38,11 @@ type failure struct {
 	status    int
 	Kind      string `json:"kind"`
 	Message   string `json:"message"`
+	Stage     string `json:"stage,omitempty"` // of the way to a host that was not reached
 	Traceback string `json:"traceback,omitempty"`
 
 	quiet bool // it is what the script asked for, and nothing to be told to people
+	told  bool // all of it was told, to programs too
 }
 
 func (f *failure) Error() string { return f.Message }
@@ -60,8 +63,19 @@ func ending(ctx context.Context, name string, timeout time.Duration, err error) 
 		message := fmt.Sprintf("%s timed out after %s", name, timeout)
 		return &failure{status: statusTimeout, Kind: kindTimeout, Message: message}
 	}
-	f := &failure{status: statusFailed, Kind: kindOther, Message: err.Error()}
-	if exit, ok := errors.AsType[*python.Exit](err); ok {
+	f, ok := errors.AsType[*failure](err)
+	if ok {
+		return f
+	}
+	f = &failure{status: statusFailed, Kind: kindOther, Message: err.Error()}
+	if far, ok := errors.AsType[*host.Error](err); ok {
+		f.status, f.Kind, f.Message, f.Stage = statusLost, kindLost, nearHost(far.Error(), far.Hop), far.Stage.String()
+	} else if lost, ok := errors.AsType[*outwork.LostError](err); ok {
+		f.status, f.Kind, f.Message = statusLost, kindLost, lossText(lost)
+		if held, ok := errors.AsType[unconfined](err); ok {
+			f.Message = held.Error()
+		}
+	} else if exit, ok := errors.AsType[*python.Exit](err); ok {
 		f.status, f.Kind, f.Message, f.quiet = exit.Status, kindExit, exit.Error(), true
 	} else if remote, ok := errors.AsType[*outwork.RemoteError](err); ok {
 		f.Kind, f.Message, f.Traceback = kindScript, remote.Message, remote.Stack
@@ -74,12 +88,21 @@ func ending(ctx context.Context, name string, timeout time.Duration, err error) 
 	return f
 }
 
+// lossText is a lost worker without the function that was called: which one that was is
+// this command's own affair.
+func lossText(e *outwork.LostError) string {
+	loss := *e
+	loss.Function = ""
+	return loss.Error()
+}
+
 // isLost reports whether err says that the worker is no more, or never was.
 func isLost(err error) bool {
 	_, lost := errors.AsType[*outwork.LostError](err)
 	_, broke := errors.AsType[*outwork.ProtocolError](err)
 	_, unborn := errors.AsType[*startError](err)
-	return lost || broke || unborn
+	_, unreached := errors.AsType[*host.Error](err)
+	return lost || broke || unborn || unreached
 }
 
 // startError is that no worker could be started.

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +39,7 @@ func program(t *testing.T) (command, daemon string) {
 func TestHello(t *testing.T) {
 	realm.Need(t)
 	command, daemon := program(t)
-	defer start(t, daemon)()
+	defer realm.Daemon(t, daemon)()
 	for want, args := range map[string][]string{
 		"Hello World!\n": {"World!"},
 		"Hello you\n":    {"you"},
@@ -56,38 +54,6 @@ func TestHello(t *testing.T) {
 	got, err := nobody(command, strings.Repeat("x", 65))
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 {
 		t.Errorf("a name that is too long: %v\n%s", err, got)
-	}
-}
-
-// start starts the daemon and waits until it is ready. The function that it
-// returns ends it.
-func start(t *testing.T, name string) func() {
-	t.Helper()
-	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ready.Close()
-	var said bytes.Buffer
-	daemon := exec.CommandContext(t.Context(), name)
-	daemon.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready.LocalAddr().String())
-	daemon.Stderr = &said
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() {
-		ended <- daemon.Wait()
-		ready.Close()
-	}()
-	b := make([]byte, 4<<10)
-	if n, err := ready.Read(b); err != nil || !strings.Contains(string(b[:n]), "READY=1") {
-		t.Fatalf("the daemon is not ready: %q, %v", b[:n], err)
-	}
-	return func() {
-		if err := errors.Join(daemon.Process.Signal(syscall.SIGTERM), <-ended); err != nil {
-			t.Errorf("the daemon ended with %v\n%s", err, &said)
-		}
 	}
 }
 

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +26,7 @@ func TestFunctions(t *testing.T) {
 	realm.Need(t)
 	t.Cleanup(func() { os.RemoveAll("/var/log/hostctl") })
 	command := program(t)
-	defer start(t, "/run/hostd")()
+	defer realm.Daemon(t, "/run/hostd")()
 	write(t, "/etc/sudoers", "root ALL=(ALL) ALL\n")
 	for _, test := range []struct {
 		user, want string
@@ -105,38 +103,6 @@ func program(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return command
-}
-
-// start starts the daemon and waits until it is ready. The function that
-// it returns ends it.
-func start(t *testing.T, name string) func() {
-	t.Helper()
-	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ready.Close()
-	var said bytes.Buffer
-	daemon := exec.CommandContext(t.Context(), name)
-	daemon.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready.LocalAddr().String())
-	daemon.Stderr = &said
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() {
-		ended <- daemon.Wait()
-		ready.Close()
-	}()
-	b := make([]byte, 4<<10)
-	if n, err := ready.Read(b); err != nil || !strings.Contains(string(b[:n]), "READY=1") {
-		t.Fatalf("the daemon is not ready: %q, %v", b[:n], err)
-	}
-	return func() {
-		if err := errors.Join(daemon.Process.Signal(syscall.SIGTERM), <-ended); err != nil {
-			t.Errorf("the daemon ended with %v\n%s", err, &said)
-		}
-	}
 }
 
 // umask is that of the users of these tests.

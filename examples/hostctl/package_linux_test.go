@@ -204,7 +204,7 @@ func installedPolicy(t *testing.T) {
 
 // The daemon runs as it was installed, and answers who may ask.
 func installedDaemon(t *testing.T) {
-	defer start(t, "/usr/sbin/hostd")()
+	defer realm.Daemon(t, "/usr/sbin/hostd")()
 	if said, err := as("alice", "/usr/bin/hostctl", "hostname", "set", "web7"); err != nil {
 		t.Errorf("hostname set: %v\n%s", err, said)
 	}

@@ -15,36 +15,73 @@ const everything = "*"
 // else.
 var layers = map[string][]string{
 	"cmd":         {everything},
-	"examples":    {"", "container", "script", "service", "outworktest"},
-	"script":      {"", "container", "internal"},
-	"service":     {"", "container", "internal"},
-	"outworktest": {"", "container", "internal", "service"},
-	"":            {"container", "internal"},
+	"examples":    {"", "call", "client", "sandbox", "lost", "container", "host", "layout", "inspect", "hexview", "script", "service", "tcp", "outworktest"},
+	"script":      {"", "call", "container", "layout", "inspect", "hexview", "internal"},
+	"layout":      {"container"},
+	"inspect":     {"", "container", "layout", "internal"},
+	"hexview":     {"", "container", "layout", "inspect", "internal"},
+	"service":     {"", "call", "client", "container", "internal"},
+	"client":      {"", "internal"},
+	"call":        {"", "internal"},
+	"tcp":         {"", "internal"},
+	"outworktest": {"", "client", "container", "internal", "service"},
+	"":            {"container", "host", "sandbox", "lost", "internal"},
+	"sandbox":     {"internal/confine"},
+	"lost":        {},
+	"host":        {"internal/ellipsis"},
+	"container":   {"internal/filekind"},
+
+	"container/internal": {},
+	"container/pattern":  {},
 
 	"internal/archtest/testdata": {""},
 
+	"internal/supervise": {"internal/confine"},
+	"internal/guest":     {"internal/confine"},
 	"internal/starter": {
-		"internal/host", "internal/link", "internal/output",
+		"internal/supervise", "internal/confine", "internal/link", "internal/output",
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
-	"internal/boot": {"internal/host", "internal/link", "internal/mux", "internal/frame", "internal/transport", "internal/codec"},
+	"internal/slowlink": {"internal/mux"},
+	"internal/channel":  {"internal/mux", "internal/frame", "internal/transport"},
+	"internal/resume":   {"internal/mux", "internal/frame", "internal/transport"},
+	"internal/tcp":      {"internal/resume"},
+	"internal/gate": {
+		"internal/channel", "internal/resume",
+		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
+	},
+	"internal/agent": {
+		"internal/supervise", "internal/confine", "internal/guest", "internal/starter", "internal/link", "internal/output", "internal/askpass", "internal/resume", "internal/tcp",
+		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
+	},
+	"internal/boot": {
+		"host",
+		"internal/supervise", "internal/confine", "internal/starter", "internal/link", "internal/output", "internal/askpass",
+		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
+	},
 	"internal/link": {
-		"container", "internal/module", "internal/output",
+		"container", "internal/module", "internal/output", "internal/pages",
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
-	"internal/record": {"internal/frame"},
+	"internal/record":   {"internal/frame"},
+	"internal/hexui":    {"container", "layout", "internal/ellipsis"},
+	"internal/terminal": {"internal/output"},
+
+	// It runs all parts at once, and so imports them as a program does.
+	"internal/chaos": {everything},
 
 	// What package service is made of stands on the module root as it does. It is
 	// here so that the command and outworktest reach it too.
 	"internal/service": {
-		"", "internal/codec", "internal/frame", "internal/hook", "internal/ident", "internal/link",
+		"", "client", "internal/codec", "internal/filekind", "internal/frame", "internal/hook", "internal/ident", "internal/link",
 		"internal/mux", "internal/output", "internal/spell", "internal/transport",
 	},
 	"internal/service/logging/journal/journaltest": {"internal/service", "internal/realm"},
 
-	"internal/hook":      {"internal/link"},
+	"internal/hook":      {"internal/link", "internal/tcp"},
 	"internal/realm":     {},
 	"internal/codec":     {"container"},
+	"internal/pages":     {"container"},
 	"internal/mux":       {"internal/frame"},
 	"internal/transport": {"internal/mux", "internal/frame"}, // it implements mux.Transport
 }
@@ -90,11 +127,20 @@ func TestLayers(t *testing.T) {
 		want     bool
 	}{
 		{"", "internal/link", true},
+		{"", "script", false},
 		{"", "script/starlark", false},
 		{"", "cmd/outwork", false},
+		{"", "call", false},
+		{"client", "service", false},
 		{"cmd/outwork", "script/starlark", true},
 		{"script/starlark", "", true},
+		{"script/starlark", "script", true},
+		{"script", "service", false},
 		{"script/starlark", "script/starlark/internal/x", true},
+		{"", "sandbox", true},
+		{"sandbox", "", false},
+		{"sandbox", "internal/link", false},
+		{"lost", "sandbox", false},
 		{"container", "internal/frame", false},
 		{"container/internal/memfd", "container", false},
 		{"internal/frame", "internal/mux", false},
@@ -117,17 +163,22 @@ func TestLayers(t *testing.T) {
 var unwanted = []string{
 	"go.starlark.net",
 	"github.com/spf13/cobra",
-	"net/http",
+	"net/http", "crypto/tls",
 	"github.com/charmbracelet", "charm.land",
-	"github.com/nats-io",
+	"github.com/nats-io", "github.com/godbus",
 }
 
+// Packages call and client are as light: what a call carries, and who calls a service, are
+// in workers too.
 func TestRootIsLight(t *testing.T) {
 	need(t, "")
-	for _, p := range list(t, "-deps", ".") {
+	for _, p := range list(t, "-deps", ".", "./call", "./client") {
+		if p.ImportPath == "net" { // what lies below it is lighter
+			t.Error("the module root, call or client imports net: that is for package tcp")
+		}
 		for _, heavy := range unwanted {
 			if under(p.ImportPath, heavy) {
-				t.Errorf("the module root imports %s, perhaps by way of another: see go mod why %[1]s", p.ImportPath)
+				t.Errorf("the module root, call or client imports %s, perhaps by way of another: see go mod why %[1]s", p.ImportPath)
 			}
 		}
 	}

@@ -195,7 +195,7 @@ func (c *checker) fieldKey(n *node) (index int, name []byte, err error) {
 	if name, err = c.bytes(h); err != nil {
 		return 0, nil, err
 	}
-	i, ok := n.byKey[string(name)]
+	i, ok := n.find(name)
 	switch {
 	case !ok && c.loose:
 		return -1, name, nil

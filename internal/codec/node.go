@@ -38,7 +38,7 @@ type node struct {
 
 	key, elem *node // of containers
 	fields    []field
-	byKey     map[string]int // index in fields by key
+	byKey     map[string]int // index in fields by key, when there are more than fewFields
 	inside    int            // how many fields are in the CBOR
 
 	cyclic bool // contains itself: cannot be derived, so it is always keyed
@@ -56,6 +56,24 @@ type field struct {
 	node     *node
 }
 
+// fewFields is up to how many fields a loop finds one as soon as a map does, which would
+// be most of what a plan weighs.
+const fewFields = 12
+
+// find is the index in fields of the one with that key.
+func (n *node) find(key []byte) (i int, ok bool) {
+	if n.byKey != nil {
+		i, ok = n.byKey[string(key)]
+		return i, ok
+	}
+	for i := range n.fields {
+		if n.fields[i].key == string(key) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
 // nullable reports whether null is a value of the type.
 func (n *node) nullable() bool {
 	switch n.kind {
@@ -69,12 +87,23 @@ func (n *node) nullable() bool {
 
 // A builder makes the graph of nodes of one type.
 type builder struct {
-	nodes map[reflect.Type]*node
+	nodes []*node // each type's once
+}
+
+// known is the node of t, or nil. Types have few inside, and most plans are made while
+// the program starts: a map would weigh more.
+func (b *builder) known(t reflect.Type) *node {
+	for _, n := range b.nodes {
+		if n.typ == t {
+			return n
+		}
+	}
+	return nil
 }
 
 // build makes the graph of t. Its nodes are complete when it returns.
 func build(t reflect.Type) (*node, error) {
-	b := builder{nodes: map[reflect.Type]*node{}}
+	b := builder{}
 	top, err := b.top(t)
 	if err != nil {
 		return nil, fmt.Errorf("%s%w", typeName(t), err)
@@ -105,7 +134,7 @@ func besideNode(t reflect.Type, k Kind) (*node, error) {
 	if k != Stream || elem == nil {
 		return n, nil
 	}
-	b := builder{nodes: map[reflect.Type]*node{}}
+	b := builder{}
 	top, err := b.node(elem)
 	if err == nil {
 		b.findCycles()
@@ -120,7 +149,7 @@ func besideNode(t reflect.Type, k Kind) (*node, error) {
 
 // node makes the node of t. Its errors begin with the path below t.
 func (b *builder) node(t reflect.Type) (*node, error) {
-	if n := b.nodes[t]; n != nil {
+	if n := b.known(t); n != nil {
 		return n, nil
 	}
 	if _, ok := besideKind(t); ok {
@@ -130,7 +159,7 @@ func (b *builder) node(t reflect.Type) (*node, error) {
 	case err != nil:
 		return nil, err
 	case leaf != nil:
-		b.nodes[t] = leaf
+		b.nodes = append(b.nodes, leaf)
 		return leaf, nil
 	case t.Kind() == reflect.Struct:
 		return b.structNode(t, false)
@@ -142,7 +171,7 @@ func (b *builder) node(t reflect.Type) (*node, error) {
 // kinds that are left.
 func (b *builder) container(t reflect.Type) (*node, error) {
 	n := &node{typ: t}
-	b.nodes[t] = n
+	b.nodes = append(b.nodes, n)
 	var err error
 	switch t.Kind() {
 	case reflect.Pointer:

@@ -62,6 +62,7 @@ const (
 	Ping       Handle = 5
 	Pong       Handle = 6
 	Output     Handle = 7
+	Pause      Handle = 8
 )
 
 // On other streams: what opens them, then what follows.
@@ -75,6 +76,11 @@ const (
 	SearchContainer Handle = 21
 	HashContainer   Handle = 22
 
+	Relay Handle = 23
+
+	CompareContainer Handle = 24
+	ExtentContainer  Handle = 25
+
 	Reply    Handle = 32
 	Error    Handle = 33
 	Progress Handle = 34
@@ -82,9 +88,10 @@ const (
 )
 
 var handleNames = map[Handle]string{
-	Hello: "HELLO", ForwardLog: "FORWARD_LOG", Shutdown: "SHUTDOWN", LogLevel: "LOG_LEVEL", Ping: "PING", Pong: "PONG", Output: "OUTPUT",
+	Hello: "HELLO", ForwardLog: "FORWARD_LOG", Shutdown: "SHUTDOWN", LogLevel: "LOG_LEVEL", Ping: "PING", Pong: "PONG", Output: "OUTPUT", Pause: "PAUSE",
 	CallFunction: "CALL_FUNCTION", GetModule: "GET_MODULE", GetContainer: "GET_CONTAINER", Bulk: "BULK",
-	ReadContainer: "READ_CONTAINER", SearchContainer: "SEARCH_CONTAINER", HashContainer: "HASH_CONTAINER",
+	ReadContainer: "READ_CONTAINER", SearchContainer: "SEARCH_CONTAINER", HashContainer: "HASH_CONTAINER", Relay: "RELAY",
+	CompareContainer: "COMPARE_CONTAINER", ExtentContainer: "EXTENT_CONTAINER",
 	Reply: "REPLY", Error: "ERROR", Progress: "PROGRESS", Item: "ITEM",
 }
 
@@ -169,7 +176,7 @@ func (h Header) checkControl() error {
 		return Violated("stream", "OPEN of stream 0")
 	case h.Kind != Message:
 		return Violated("kind", "%s on stream 0", h.Kind)
-	case h.Handle < Hello || h.Handle > Output:
+	case h.Handle < Hello || h.Handle > Pause:
 		return Violated("handle", "%s on stream 0", h.Handle)
 	case h.Flags != 0:
 		return Violated("flags", "flags %#x on stream 0", uint8(h.Flags))
@@ -182,7 +189,7 @@ func (h Header) checkControl() error {
 func (h Header) checkStream() error {
 	switch h.Kind {
 	case Open:
-		if h.Handle < CallFunction || h.Handle > HashContainer {
+		if h.Handle < CallFunction || h.Handle > ExtentContainer {
 			return Violated("handle", "OPEN for %s", h.Handle)
 		}
 	case Message:
@@ -227,13 +234,30 @@ func Preamble() []byte {
 	return append(b, 0, Version, 0, 0)
 }
 
-// CheckPreamble reads the peer's preamble. Its error is a *Violation.
+// lasting is the kind in the preamble of a lasting stream; a link's is 0.
+const lasting = 1
+
+// LastingPreamble is what begins a lasting stream where it is not clear from elsewhere that
+// there is one.
+func LastingPreamble() []byte {
+	b := Preamble()
+	b[PreambleSize-1] = lasting
+	return b
+}
+
+// IsLasting reports whether b, a preamble, begins a lasting stream.
+func IsLasting(b []byte) bool { return string(b) == string(LastingPreamble()) }
+
+// CheckPreamble reads the peer's preamble of a link. Its error is a *Violation.
 func CheckPreamble(b []byte) error {
 	if string(b[:len(Magic)]) != Magic {
 		return Violated("preamble", "the peer does not speak outwork: it began with %q", b)
 	}
 	if v := binary.BigEndian.Uint16(b[len(Magic):]); v != Version {
 		return Violated("version", "the peer speaks version %d, this side version %d", v, Version)
+	}
+	if kind := binary.BigEndian.Uint16(b[len(Magic)+2:]); kind != 0 {
+		return Violated("preamble", "a stream of kind %d where a link is due", kind)
 	}
 	return nil
 }

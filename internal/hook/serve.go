@@ -34,7 +34,7 @@ type ServeOptions struct {
 
 // Served is a daemon in this process.
 type Served struct {
-	// Connect connects a client, and returns its *outwork.Conn.
+	// Connect connects a client, and returns its *client.Conn.
 	Connect func(context.Context, Caller) (any, error)
 
 	// Stop cancels the calls that run, and returns when no connection is left.

@@ -72,7 +72,7 @@ func (in *Incoming) answer(reply any) {
 	if err != nil {
 		closeAll(files)
 		for _, up := range ups {
-			l.conn.Reset(up.st, mux.Failed, "")
+			up.abandon(mux.Failed)
 		}
 		closeResult(in.fn.Reply.Crossings(), reply)
 		in.refuse(&Failure{Code: CodeResult, Message: fmt.Sprintf("the result of %q cannot be sent: %v", in.fn.Name, l.tellable(err))})
@@ -95,12 +95,12 @@ func (in *Incoming) encode(buf *bytes.Buffer, of *result, reply any) (files []*o
 	defer guard(&err)
 	var h replyHeader
 	if of != nil {
-		if h.Parts, files, err = in.l.lift(in, of, in.fn.Reply.Crossings(), reply, &ups); err != nil {
+		if h.Parts, files, err = in.l.lift(in, of, in.fn.Reply.Crossings(), reply, &ups, nil); err != nil {
 			return files, ups, err
 		}
 	}
 	if err = h.append(buf); err == nil {
-		err = in.fn.Reply.Append(buf, reply, in.l.positional)
+		err = in.fn.Reply.Append(buf, reply, in.l.positional.Load())
 	}
 	if err == nil {
 		err = checkLength(buf.Len())

@@ -32,11 +32,15 @@ type Call struct {
 	Progress func(done, total int64, label string)
 	// Grants are the functions that the peer may call back meanwhile.
 	Grants map[string]*Function
+	// StreamError, when set before the call, makes of an error that ends a stream of the result,
+	// and is of the kinds that Link.Call returns, what the stream's reader gets.
+	StreamError func(error) error
 
 	header callHeader
 	lifts  []*lifted
-	waited bool   // send has waited for the answer too
-	opened func() // called when the call has been sent, or will not be; may be nil
+	lent   []int64 // numbers of containers
+	waited bool    // send has waited for the answer too
+	opened func()  // called when the call has been sent, or will not be; may be nil
 
 	mu      sync.Mutex // the reader against a caller that gives up
 	over    bool       // err and result are set, or the caller gave up
@@ -80,9 +84,14 @@ func (l *Link) Call(ctx context.Context, f *Function, args any, c *Call) (any, e
 	return c.finish(err)
 }
 
-// check compares what both ends know of f, when they differ at all.
+// Brief reports whether a call of f with args is one frame, which may be sent to a peer
+// that has not greeted yet.
+func Brief(f *Function, args any) bool { return !lifts(f.Args.Crossings(), args) }
+
+// check compares what both ends know of f, when they differ at all. Before the peer has
+// greeted it is the peer who does that.
 func (l *Link) check(f *Function) error {
-	if l.positional || l.cfg.Service || l.hello.Functions == nil || l.cfg.Side == mux.WorkerSide {
+	if !l.greeted.Load() || l.positional.Load() || l.cfg.Service || l.hello.Functions == nil || f == stats || l.cfg.Side == mux.WorkerSide {
 		return nil
 	}
 	theirs, ok := l.hello.Functions[f.Name]
@@ -110,7 +119,7 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 		}
 		defer l.lifting.leave()
 		defer func() { restore(crossings, args, c.lifts) }()
-		if h.Parts, files, err = l.lift(ctx, nil, crossings, args, &c.lifts); err != nil {
+		if h.Parts, files, err = l.lift(ctx, nil, crossings, args, &c.lifts, &c.lent); err != nil {
 			return fmt.Errorf("the argument of %q: %w", f.Name, err)
 		}
 	}
@@ -132,9 +141,6 @@ func (c *Call) send(ctx context.Context, f *Function, h *callHeader, args any) e
 		c.st, err = l.conn.Open(ctx, frame.CallFunction, payload, true, files, c)
 	}
 	if err != nil && c.st == nil {
-		if l.conn.Err() != nil && ctx.Err() == nil {
-			return &Down{Err: err}
-		}
 		return err
 	}
 	for _, p := range c.lifts {
@@ -147,7 +153,7 @@ func (l *Link) encodeCall(buf *bytes.Buffer, h *callHeader, f *Function, args an
 	if err := h.append(buf); err != nil {
 		return err
 	}
-	if err := f.Args.Append(buf, args, l.positional); err != nil {
+	if err := f.Args.Append(buf, args, l.positional.Load()); err != nil {
 		return err
 	}
 	return checkLength(buf.Len())
@@ -271,7 +277,7 @@ func (c *Call) onReply(ev mux.Event) error {
 
 // land takes up what comes beside the result.
 func (c *Call) land(parts []part, files []*os.File) error {
-	land := &landings{l: c.l, ctx: c.ctx, crossings: c.plan.Crossings(), value: c.result, files: files}
+	land := &landings{l: c.l, ctx: c.ctx, crossings: c.plan.Crossings(), value: c.result, files: files, told: c.StreamError}
 	land.done = func() { c.complete(land.err) }
 	c.landing = land
 	wait, err := land.all(parts)
@@ -323,12 +329,12 @@ func (c *Call) completeLocked(err error) {
 	}
 }
 
-// CancelCalls ends every call of this side's with err, as if its context had
-// ended.
-func (l *Link) CancelCalls(err error) {
+// CancelCalls ends every call of this side's because the link is about to end, with a *Down that
+// tells why.
+func (l *Link) CancelCalls(why error) {
 	for _, u := range l.conn.Users() {
 		if c, ok := u.(*Call); ok {
-			c.complete(err)
+			c.complete(&Down{why, true})
 		}
 	}
 }
@@ -361,28 +367,9 @@ func (c *Call) finish(err error) (any, error) {
 	for _, p := range c.lifts {
 		p.end(err != nil)
 	}
+	c.takeBack(err != nil, land)
 	if err == nil {
 		return c.result, nil
 	}
-	return nil, c.explain(err)
-}
-
-// explain tells the end of the link from other errors.
-func (c *Call) explain(err error) error {
-	if down := c.l.conn.Err(); down != nil && errors.Is(err, down) {
-		return &Down{down, c.st != nil}
-	}
-	return err
-}
-
-// request asks the manager for something that is no function.
-func (l *Link) request(ctx context.Context, h frame.Handle, payload []byte, raw func([]byte, []*os.File) error) error {
-	c := &Call{l: l, name: h.String(), raw: raw, ctx: ctx}
-	st, err := l.conn.Open(ctx, h, payload, true, nil, c)
-	if err != nil {
-		return err
-	}
-	c.st = st
-	_, err = c.finish(l.conn.Wait(ctx, &c.w))
-	return err
+	return nil, c.l.downed(err, c.st != nil)
 }

@@ -3,6 +3,8 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -256,6 +258,56 @@ func TestCallsOnALinkThatEnds(t *testing.T) {
 		}
 		if !errors.Is(w.Err(), mux.ErrClosed) {
 			t.Error(w.Err())
+		}
+	})
+}
+
+// TestAnswerIsNoEnd: a function may answer with the error that links end with too, and its link end
+// before its caller has looked.
+func TestAnswerIsNoEnd(t *testing.T) {
+	m, _ := pair(t, byMemory, nil, Config{}, Config{})
+	m.Fail(io.EOF)
+	answer := &Failure{Message: "no more lines", Errs: []error{io.EOF}}
+	if err := m.downed(answer, true); err != answer {
+		t.Errorf("the answer is told as %T %v", err, err)
+	}
+	for _, may := range []bool{false, true} {
+		if down, ok := errors.AsType[*Down](m.downed(fmt.Errorf("send: %w", io.EOF), may)); !ok || down.MayHaveRun != may || down.Err != io.EOF {
+			t.Errorf("the end is told as %v", down)
+		}
+	}
+}
+
+// TestCancelCalls: all calls of this side end as on a link that does, which lives on, and the others
+// hear of it.
+func TestCancelCalls(t *testing.T) {
+	each(t, func(t *testing.T, by medium) {
+		nothingLeft(t)
+		began, ended := make(chan bool), make(chan error)
+		f := function("hang", func(ctx context.Context, _ int) (int, error) {
+			began <- true
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return 0, nil
+		})
+		m, _ := pair(t, by, []*Function{f}, Config{}, Config{})
+		errs := make(chan error)
+		go func() {
+			_, err := call[int, int](t.Context(), m, f, 1, nil)
+			errs <- err
+		}()
+		<-began
+		why := errors.New("enough")
+		m.CancelCalls(why)
+		err := <-errs
+		if down, ok := errors.AsType[*Down](err); !ok || !down.MayHaveRun || !errors.Is(err, why) {
+			t.Errorf("got %T %v", err, err)
+		}
+		if err := <-ended; err != context.Canceled {
+			t.Errorf("the function heard %v", err)
+		}
+		if err := m.Quiet(t.Context()); err != nil || m.Err() != nil {
+			t.Errorf("the link: %v, %v", err, m.Err())
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/output"
@@ -69,7 +70,8 @@ func (t *target) typed() reflect.Type {
 	return t.typ
 }
 
-// standard errors cross in every program.
+// standard errors cross in every program: the standard library's, and those of package
+// container.
 var standard = []struct {
 	code string
 	err  error
@@ -85,6 +87,11 @@ var standard = []struct {
 	{"io.ErrShortWrite", io.ErrShortWrite},
 	{"io.ErrNoProgress", io.ErrNoProgress},
 	{"io.ErrClosedPipe", io.ErrClosedPipe},
+	{"container.ErrShrunk", container.ErrShrunk},
+	{"container.ErrChanged", container.ErrChanged},
+	{"container.ErrRange", container.ErrRange},
+	{"container.ErrHole", container.ErrHole},
+	{"container.ErrProcessGone", container.ErrProcessGone},
 	{"context.Canceled", context.Canceled},
 	{"context.DeadlineExceeded", context.DeadlineExceeded},
 }
@@ -102,7 +109,7 @@ func (e *Errors) Register(code string, err error, where string) error {
 	defer e.mu.Unlock()
 	for _, s := range standard {
 		if s.code == code {
-			return fmt.Errorf("%s: error code %q is of the standard library", where, code)
+			return fmt.Errorf("%s: error code %q is of the standard library or of outwork", where, code)
 		}
 	}
 	if old, ok := e.targets[code]; ok {

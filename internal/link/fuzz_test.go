@@ -86,6 +86,10 @@ func FuzzMessages(f *testing.F) {
 		decodes(t, &searchReplyPlan, b)
 		decodes(t, &hashPlan, b)
 		decodes(t, &bytesReplyPlan, b)
+		decodes(t, &comparePlan, b)
+		decodes(t, &compareReplyPlan, b)
+		decodes(t, &extentPlan, b)
+		decodes(t, &extentReplyPlan, b)
 		decodes(t, &levelPlan, b)
 	})
 }
@@ -141,6 +145,7 @@ func FuzzFailure(f *testing.F) {
 func FuzzManager(f *testing.F) {
 	seeds(f, true)
 	f.Add(pagedConversation())
+	f.Add(carriedConversation())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fn := all(nil)
 		l, r := greeted(t, mux.ManagerSide, []*Function{fn}, Config{
@@ -154,7 +159,7 @@ func FuzzManager(f *testing.F) {
 		})
 		done := make(chan error, 1)
 		go func() {
-			v, err := call[everything, everything](context.Background(), l, fn, everything{}, &Call{Grants: map[string]*Function{"all": fn}})
+			v, err := call[everything, everything](context.Background(), l, fn, everything{C: container.FromBytes(make([]byte, container.InlineMax+1))}, &Call{Grants: map[string]*Function{"all": fn}})
 			if err == nil {
 				consume(v)
 			}
@@ -176,9 +181,41 @@ func pagedConversation() []byte {
 	r := &raw{tr: rec}
 	r.open(2, frame.GetContainer, mustBytes(&containerRequestPlan, containerRequest{0, "image", 0}))
 	r.open(4, frame.ReadContainer, mustBytes(&readPlan, readRequest{9, 0, 5}))
-	r.open(6, frame.SearchContainer, mustBytes(&searchPlan, searchRequest{9, []byte("mag"), 0, container.InlineMax, 3, false}))
+	r.open(6, frame.SearchContainer, mustBytes(&searchPlan, textSearch(9, []byte("mag"), 0, container.InlineMax, 3, false)))
 	r.open(8, frame.HashContainer, mustBytes(&hashPlan, hashRequest{9, 0, container.InlineMax, "sha256"}))
+	r.open(10, frame.CompareContainer, mustBytes(&comparePlan, compareRequest{9, 0, 9, 5, 100}))
+	r.open(12, frame.ExtentContainer, mustBytes(&extentPlan, extentRequest{9, 7}))
+	for i, s := range []searchRequest{
+		{Kind: 1, Texts: [][]byte{[]byte("61 [1-3] 65")}},
+		{Kind: 2, Texts: [][]byte{[]byte("(?i)ma.e$")}, Back: true},
+		{Kind: 3, Texts: [][]byte{[]byte("Image"), []byte("a")}, Fold: true, UTF16: true},
+	} {
+		s.Share, s.Before, s.To, s.Limit = 9, 1000, 1000, 5
+		r.open(uint32(14+2*i), frame.SearchContainer, mustBytes(&searchPlan, s))
+	}
 	r.reset(6)
+	return rec.bytes
+}
+
+// carriedConversation reads what was lent for the call, and answers that with a
+// container.
+func carriedConversation() []byte {
+	rec := &recorded{}
+	r := &raw{tr: rec}
+	r.open(2, frame.ReadContainer, mustBytes(&readPlan, readRequest{firstLent + 1, 0, 5}))
+	r.open(4, frame.Bulk, nil)
+	r.message(1, frame.Reply, replyOf(part{Field: fieldC, Kind: partCarried, Stream: 4, Size: 5, Immutable: true}))
+	r.data(4, []byte("bytes"), frame.End)
+	return rec.bytes
+}
+
+// lentConversation calls with a container that stays at the manager, and answers what
+// is asked about it.
+func lentConversation() []byte {
+	rec := &recorded{}
+	r := &raw{tr: rec}
+	r.open(1, frame.CallFunction, callOf("all", 0, part{Field: fieldC, Kind: partPaged, Size: 5, Offset: 1, Immutable: true}))
+	r.message(2, frame.Reply, mustBytes(&bytesReplyPlan, bytesReply{[]byte("bytes")}))
 	return rec.bytes
 }
 
@@ -193,6 +230,7 @@ func consume(v everything) {
 		}
 	}
 	if v.C != nil {
+		v.C.ReadAt(make([]byte, 1), 0)
 		v.C.Close()
 	}
 	v.F.Close()
@@ -201,13 +239,14 @@ func consume(v everything) {
 // FuzzWorker is a worker's link that is told anything by its manager.
 func FuzzWorker(f *testing.F) {
 	seeds(f, true)
+	f.Add(lentConversation())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fn := all(func(_ context.Context, a everything) (everything, error) {
 			consume(a)
 			return everything{Data: a.Data}, nil
 		})
 		hello := function("hello", func(_ context.Context, g greet) (greet, error) { return g, nil })
-		l, r := greeted(t, mux.WorkerSide, []*Function{fn, hello}, Config{})
+		l, r := greeted(t, mux.WorkerSide, []*Function{fn, hello}, Config{NoFiles: true})
 		r.ignore()
 		r.write(b)
 		r.tr.Close()

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/sha256"
+	"time"
 
 	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
@@ -47,18 +48,35 @@ func (l *Link) Greeted(ctx context.Context) (Hello, error) {
 	return l.hello, nil
 }
 
+// Expect begins the time that the peer of a Patient link has to say HELLO.
+func (l *Link) Expect() {
+	if !l.greeted.Load() && l.Err() == nil {
+		l.patience.Reset(HandshakeTimeout) // one that greets meanwhile is greeted when it rings
+	}
+}
+
 // toldFunctions is what a worker tells of its functions: something only when
 // its manager has others.
 func (l *Link) toldFunctions() map[string]string {
-	if l.positional || l.cfg.Service {
+	if l.positional.Load() || l.cfg.Service {
 		return nil
 	}
 	return l.cfg.Functions.Signatures()
 }
 
+// sinceNow is a clock that begins now.
+func sinceNow() func() time.Duration {
+	begin := time.Now()
+	return func() time.Duration { return time.Since(begin) }
+}
+
 // ungreeted ends a link whose handshake takes too long.
 func (l *Link) ungreeted() {
-	if !l.greeted.Load() {
+	switch {
+	case l.greeted.Load() || l.Err() != nil:
+	case l.cfg.Excused != nil && l.cfg.Excused():
+		l.patience.Reset(HandshakeTimeout)
+	default:
 		l.conn.Fail(frame.Violated("handshake", "no HELLO within %v", HandshakeTimeout))
 	}
 }
@@ -79,7 +97,7 @@ func (l *Link) greet(ev mux.Event) error {
 		return frame.Violated("handshake", "a window of %d bytes, %d streams, a digest of %d bytes", hello.Window, hello.Streams, len(hello.Digest))
 	}
 	l.hello = hello
-	l.positional = !l.cfg.Service && string(hello.Digest) == string(l.digest())
+	l.positional.Store(!l.cfg.Service && string(hello.Digest) == string(l.digest()))
 	var answer []byte
 	if l.cfg.Side == mux.WorkerSide {
 		answer = l.ownHello(l.toldFunctions())
@@ -96,8 +114,12 @@ func (l *Link) greet(ev mux.Event) error {
 		for _, b := range l.early {
 			s.Control(frame.ForwardLog, b)
 		}
+		if l.cfg.Paced {
+			s.Pace(sinceNow())
+		}
 	})
 	l.early = nil
+	l.conn.Watch(l.cfg.Alive)
 	l.greeted.Store(true)
 	l.conn.Signal(&l.greeting)
 	return nil

@@ -31,6 +31,17 @@ func memory(t testing.TB, n int, seals int) *os.File {
 	return f
 }
 
+// hole is 1 MiB of nothing, sealed, with as many blocks as that behind its end.
+func hole(t testing.TB) *os.File {
+	t.Helper()
+	f := memory(t, 0, 0)
+	err := errors.Join(unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 1<<20, 1<<20), f.Truncate(1<<20))
+	if _, errSeal := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, allSeals); err != nil || errSeal != nil {
+		t.Fatal(err, errSeal)
+	}
+	return f
+}
+
 func pipeEnd(t testing.TB) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -56,6 +67,7 @@ func TestHostileFiles(t *testing.T) {
 		{"sealed memory", container(5), func() []*os.File { return []*os.File{memory(t, 5, allSeals)} }, ""},
 		{"memory without seals", container(5), func() []*os.File { return []*os.File{memory(t, 5, 0)} }, "reply"},
 		{"memory that may shrink", container(5), func() []*os.File { return []*os.File{memory(t, 5, allSeals&^unix.F_SEAL_SHRINK)} }, "reply"},
+		{"memory with a hole", container(1 << 20), func() []*os.File { return []*os.File{hole(t)} }, "reply"},
 		{"memory that is smaller", container(1 << 40), func() []*os.File { return []*os.File{memory(t, 5, allSeals)} }, "reply"},
 		{"a negative size", container(-1), func() []*os.File { return []*os.File{memory(t, 5, allSeals)} }, "reply"},
 		{"an offset beyond the end", replyOf(part{Field: fieldC, Kind: partContainer, Size: 5, Offset: 1 << 62, Stream: 1, Immutable: true}), func() []*os.File { return []*os.File{memory(t, 5, allSeals)} }, "reply"},

@@ -217,6 +217,7 @@ var asManager = []struct {
 	{"SHUTDOWN to a manager", func(r *raw) { r.control(frame.Shutdown, nil) }, "handle"},
 	{"a long PING", func(r *raw) { r.control(frame.Ping, make([]byte, 65)) }, "message"},
 	{"a long PONG", func(r *raw) { r.control(frame.Pong, make([]byte, 65)) }, "message"},
+	{"a PAUSE with something in it", func(r *raw) { r.control(frame.Pause, []byte{0}) }, "message"},
 	{"HELLO late", func(r *raw) { r.control(frame.Hello, mustBytes(&helloPlan, hello(&Registry{}))) }, "handshake"},
 
 	{"a call back without a running call", func(r *raw) { r.open(2, frame.CallFunction, callOf("ask", 0)) }, "grant"},
@@ -360,7 +361,7 @@ func TestHostileManager(t *testing.T) {
 func TestAnswersWithAnError(t *testing.T) {
 	nothingLeft(t)
 	l, r := greeted(t, mux.WorkerSide, []*Function{all(nil), function("other", func(context.Context, int) (int, error) { return 0, nil })}, Config{})
-	l.positional = false // as if the digests differed; no call has come yet
+	l.positional.Store(false) // as if the digests differed; no call has come yet
 	for i, c := range []struct {
 		payload []byte
 		code    uint8
@@ -395,6 +396,8 @@ func TestIsIgnored(t *testing.T) {
 	}()
 	r.until(frame.Open, frame.CallFunction)
 	r.control(frame.Pong, []byte("nobody asked"))
+	r.control(frame.Pause, nil)
+	r.control(frame.Pause, nil)
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -494,33 +497,45 @@ func TestProgressFlood(t *testing.T) {
 	l.Close()
 }
 
-// TestItemOfTheWrongType: an element that its stream's reader cannot decode.
+// TestItemOfTheWrongType: what is no element of a stream ends the link, and its reader gets that as
+// any call does.
 func TestItemOfTheWrongType(t *testing.T) {
+	next := func(v everything) error { _, err := v.S.end.Next(); return err }
+	read := func(v everything) error { _, err := v.In.Read(make([]byte, 1)); return err }
 	for _, c := range []struct {
 		name string
+		part part
 		do   func(r *raw)
+		read func(everything) error
+		rule string
 	}{
-		{"data", func(r *raw) { r.data(2, []byte("x"), 0) }},
-		{"PROGRESS", func(r *raw) { r.message(2, frame.Progress, []byte{0xff}) }},
-		{"ERROR that is no CBOR", func(r *raw) { r.message(2, frame.Error, []byte{0xff}) }},
+		{"data", part{Field: fieldStream, Kind: partStream}, func(r *raw) { r.data(2, []byte("x"), 0) }, next, "handle"},
+		{"PROGRESS", part{Field: fieldStream, Kind: partStream}, func(r *raw) { r.message(2, frame.Progress, []byte{0xff}) }, next, "handle"},
+		{"ERROR that is no CBOR", part{Field: fieldStream, Kind: partStream}, func(r *raw) { r.message(2, frame.Error, []byte{0xff}) }, next, "message"},
+		{"ITEM among bytes", part{Field: fieldIn, Kind: partReader}, func(r *raw) { r.message(2, frame.Item, []byte{0}) }, read, "handle"},
+		{"ERROR among bytes that is no CBOR", part{Field: fieldIn, Kind: partReader}, func(r *raw) { r.message(2, frame.Error, []byte{0xff}) }, read, "message"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			nothingLeft(t)
 			f := all(nil)
 			l, r := greeted(t, mux.ManagerSide, []*Function{f}, Config{})
 			got := make(chan everything, 1)
+			told := errors.New("told")
+			o := &Call{StreamError: func(err error) error { return errors.Join(told, err) }}
 			go func() {
-				v, _ := call[everything, everything](t.Context(), l, f, everything{}, nil)
+				v, _ := call[everything, everything](t.Context(), l, f, everything{}, o)
 				got <- v
 			}()
 			r.until(frame.Open, frame.CallFunction)
 			r.open(2, frame.Bulk, nil)
-			r.message(1, frame.Reply, replyOf(part{Field: fieldStream, Kind: partStream, Stream: 2, Size: -1}))
+			c.part.Stream, c.part.Size = 2, -1
+			r.message(1, frame.Reply, replyOf(c.part))
 			c.do(r)
-			if _, err := (<-got).S.end.Next(); err == nil {
-				t.Error("no error")
+			err := c.read(<-got)
+			if down, ok := errors.AsType[*Down](err); !ok || !down.MayHaveRun || !errors.Is(err, l.Err()) || !errors.Is(err, told) {
+				t.Errorf("its reader got %T %v", err, err)
 			}
-			if rule := ends(t, l); rule != "handle" && rule != "message" {
+			if rule := ends(t, l); rule != c.rule {
 				t.Fatalf("rule %q: %v", rule, l.Err())
 			}
 		})

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -47,6 +48,9 @@ func from(ctx context.Context) *Incoming {
 	return in
 }
 
+// ErrOutside is for what only a function in a worker can do: there, From is not nil.
+var ErrOutside = errors.New("the context is not that of a function in a worker")
+
 // From is the call that ctx belongs to, or nil.
 func From(ctx context.Context) *Incoming { return from(ctx) }
 
@@ -55,9 +59,6 @@ func (in *Incoming) Link() *Link { return in.l }
 
 // Granted reports whether the caller granted the function of that name.
 func (in *Incoming) Granted(name string) bool { return slices.Contains(in.grants, name) }
-
-// Grants are the names of the functions that the caller granted.
-func (in *Incoming) Grants() []string { return in.grants }
 
 // Progress tells the caller how far the call is.
 func (in *Incoming) Progress(done, total int64, label string) {

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -21,10 +22,12 @@ type landings struct {
 	ctx       context.Context // ends readers and streams
 	crossings []codec.Crossing
 	value     any
-	files     []*os.File  // that came with the message and were not taken yet
-	call      *mux.Stream // that the value is the argument of; nil: it is a result
-	done      func()      // called by the reader when the last byte slice is there
-	err       error       // the first error of a source; for whom done tells
+	files     []*os.File        // that came with the message and were not taken yet
+	call      *mux.Stream       // that the value is the argument of; nil: it is a result
+	told      func(error) error // Call.StreamError; may be nil
+	done      func()            // called by the reader when the last byte slice is there
+	err       error             // the first error of a source; for whom done tells
+	collected int64             // bytes that its slices are said to have
 
 	mu         sync.Mutex // guards what follows
 	waiting    int
@@ -32,6 +35,7 @@ type landings struct {
 	unwatch    func() bool // ends watch
 	containers []io.Closer
 	placed     []*os.File // the value's own
+	read       func()     // called when no stream is open any more; may be nil
 	released   bool
 }
 
@@ -93,7 +97,7 @@ var wantKind = map[codec.Kind]uint8{
 }
 
 func (ls *landings) one(c *codec.Crossing, p *part) error {
-	if wantKind[c.Kind] != p.Kind {
+	if !ls.takes(c, p.Kind) {
 		return frame.Violated("reply", "%s comes as a part of kind %d", c.Name, p.Kind)
 	}
 	if ls.l.cfg.serves() && p.Kind != partBytes && p.Kind != partFile {
@@ -102,6 +106,10 @@ func (ls *landings) one(c *codec.Crossing, p *part) error {
 	switch p.Kind {
 	case partContainer:
 		return ls.container(c, p)
+	case partPaged:
+		return ls.borrow(c, p)
+	case partCarried:
+		return ls.unload(c, p)
 	case partFile:
 		f := ls.takeFile()
 		if f == nil {
@@ -111,13 +119,30 @@ func (ls *landings) one(c *codec.Crossing, p *part) error {
 		ls.keep(func() { ls.placed = append(ls.placed, f) }, f)
 		return nil
 	}
+	return ls.stream(c, p)
+}
+
+// takes reports whether what is at c may come as a part of that kind.
+func (ls *landings) takes(c *codec.Crossing, kind uint8) bool {
+	cfg, argument := &ls.l.cfg, ls.call != nil
+	switch {
+	case c.Kind != codec.Container || kind == partContainer:
+		return wantKind[c.Kind] == kind
+	case kind == partPaged:
+		return argument && cfg.Side == mux.WorkerSide && !cfg.Service
+	}
+	return kind == partCarried && cfg.carries(argument)
+}
+
+// stream takes up a part that comes on a stream.
+func (ls *landings) stream(c *codec.Crossing, p *part) error {
 	st, err := ls.l.claim(p.Stream)
 	if err != nil {
 		return err
 	}
 	ls.keep(func() { ls.open = append(ls.open, st) }, streamCloser{ls.l, st})
 	switch p.Kind {
-	case partBytes:
+	case partBytes, partCarried:
 		return ls.collect(c, st, p.Size)
 	case partReader:
 		c.Of(ls.value).Set(reflect.ValueOf(&landedReader{ls: ls, st: st}))
@@ -154,6 +179,13 @@ func (ls *landings) collect(c *codec.Crossing, st *mux.Stream, size int64) error
 	if size < 0 {
 		return frame.Violated("reply", "%s of %d bytes", c.Name, size)
 	}
+	if most := ls.l.cfg.Collect; most > 0 && size > most-ls.collected {
+		ls.end(st)
+		ls.l.conn.Reset(st, mux.Unwanted, "")
+		ls.err = &Failure{Code: CodeReturned, Message: fmt.Sprintf("%s of %d bytes is more than the %d that this process takes at once", c.Name, size, most)}
+		return nil
+	}
+	ls.collected += size
 	ld := &landing{ls, st, c}
 	st.User = ld
 	ls.mu.Lock()
@@ -190,6 +222,8 @@ func (ld *landing) take() error {
 		if ld.of.err == nil {
 			ld.of.err = &Failure{Code: CodeReturned, Message: ld.c.Name + ": " + err.Error()}
 		}
+	case ld.c.Kind == codec.Container:
+		ld.of.unloaded(ld.c, b)
 	case ld.c.IsString():
 		*ld.c.StringOf(ld.of.value) = bytesString(b)
 	default:
@@ -208,7 +242,8 @@ func (ls *landings) container(c *codec.Crossing, p *part) error {
 	if err != nil {
 		return err
 	}
-	cont, err := container.Open(h, container.OpenOptions{})
+	trusted := ls.l.cfg.Side == mux.WorkerSide && !ls.l.cfg.Service
+	cont, err := container.Open(h, container.OpenOptions{Trusted: trusted})
 	if err != nil {
 		return frame.Violated("reply", "container %s: %v", c.Name, err)
 	}
@@ -229,12 +264,29 @@ func (ls *landings) watch() {
 // end forgets a stream that is over.
 func (ls *landings) end(st *mux.Stream) {
 	ls.mu.Lock()
-	defer ls.mu.Unlock()
 	if i := slices.Index(ls.open, st); i >= 0 {
 		ls.open = slices.Delete(ls.open, i, i+1)
 	}
 	if len(ls.open) == 0 && ls.unwatch != nil {
 		ls.unwatch()
+	}
+	ls.mu.Unlock()
+	ls.onceRead(nil)
+}
+
+// onceRead calls f, when it is not nil, as soon as no stream is open any more, and what
+// it was given before.
+func (ls *landings) onceRead(f func()) {
+	ls.mu.Lock()
+	if f != nil {
+		ls.read = f
+	}
+	if f = nil; len(ls.open) == 0 {
+		f, ls.read = ls.read, nil
+	}
+	ls.mu.Unlock()
+	if f != nil {
+		f()
 	}
 }
 
@@ -264,6 +316,7 @@ func (ls *landings) abandon() {
 	for _, st := range open {
 		ls.l.conn.Reset(st, mux.Unwanted, "")
 	}
+	ls.onceRead(nil)
 }
 
 // discard closes files of the peer's that nobody takes.

@@ -27,6 +27,8 @@ type lifted struct {
 	reader io.Reader
 	stream *codec.StreamEnd
 
+	carried bool // reader has a container, and is up's own
+
 	sent chan struct{} // closed when bytes are no longer needed
 
 	// Of a result, whose function is no longer there to close it; nil otherwise.
@@ -48,8 +50,9 @@ func (r *result) end() {
 }
 
 // lift takes out of value, a pointer, what travels beside its CBOR, and opens a
-// stream for each bulk part. of is nil for an argument.
-func (l *Link) lift(ctx context.Context, of *result, crossings []codec.Crossing, value any, lifts *[]*lifted) (parts []part, files []*os.File, err error) {
+// stream for each bulk part. of is nil for an argument, and lent for a result: it gets
+// the numbers of the containers that are lent.
+func (l *Link) lift(ctx context.Context, of *result, crossings []codec.Crossing, value any, lifts *[]*lifted, lent *[]int64) (parts []part, files []*os.File, err error) {
 	parts = []part{}
 	for i := range crossings {
 		c := &crossings[i]
@@ -76,6 +79,9 @@ func (l *Link) lift(ctx context.Context, of *result, crossings []codec.Crossing,
 		if p != nil {
 			p.Field = c.Index
 			parts = append(parts, *p)
+			if p.Kind == partPaged {
+				*lent = append(*lent, p.Offset)
+			}
 		}
 	}
 	return parts, files, nil
@@ -108,7 +114,7 @@ func (up *lifted) take(ctx context.Context, c *codec.Crossing, value any) (*part
 	case codec.Bytes:
 		return up.takeBytes(ctx, c, value)
 	case codec.Container:
-		return up.l.liftContainer(c, value)
+		return up.takeContainer(ctx, c, value)
 	case codec.File:
 		return up.takeFile(c, value)
 	case codec.Reader:
@@ -145,15 +151,24 @@ func (up *lifted) takeFile(c *codec.Crossing, value any) (*part, *os.File, error
 	return &part{Kind: partFile, Inline: []byte{}}, file, err
 }
 
-func (l *Link) liftContainer(c *codec.Crossing, value any) (*part, *os.File, error) {
+func (up *lifted) takeContainer(ctx context.Context, c *codec.Crossing, value any) (*part, *os.File, error) {
 	cont, _ := c.Of(value).Interface().(container.Container)
-	if cont == nil {
+	switch cfg := &up.l.cfg; {
+	case cont == nil:
 		return nil, nil, nil
+	case up.of == nil && cfg.lends() && container.IsLive(cont):
+		p, err := up.l.paged.lend(cont)
+		return &p, nil, err
+	case !cfg.NoFiles || inlined(cont):
+		return up.l.passContainer(cont)
+	case up.of == nil && cfg.lends():
+		p, err := up.l.paged.lend(cont)
+		return &p, nil, err
 	}
-	if l.cfg.NoFiles && !inlined(cont) {
-		return nil, nil, fmt.Errorf("a container of %d bytes (immutable: %t) cannot be passed as itself, as immutable ones of up to %d bytes are: %w",
-			cont.Size(), cont.Immutable(), container.InlineMax, errNoFiles)
-	}
+	return up.carry(ctx, cont)
+}
+
+func (l *Link) passContainer(cont container.Container) (*part, *os.File, error) {
 	h, err := container.Pass(cont)
 	if err != nil {
 		return nil, nil, err
@@ -176,7 +191,7 @@ var errNoFiles = errors.New("this link is over plain streams, which carry no fil
 
 // inlined reports whether c crosses as its bytes, without a file descriptor.
 func inlined(c container.Container) bool {
-	return c.Immutable() && c.Size() <= container.InlineMax
+	return c.Immutable() && c.Size() >= 0 && c.Size() <= container.InlineMax
 }
 
 // takeBytes takes long bytes out of value, so that they are sent from where they
@@ -218,11 +233,17 @@ func restore(crossings []codec.Crossing, value any, lifts []*lifted) {
 
 // start sends an argument's part: bytes at once, the others from a goroutine.
 func (up *lifted) start(ctx context.Context) {
-	if up.bytes == nil {
+	switch {
+	case up.carried:
+		up.l.conn.Go(func() {
+			defer closeReader(up.reader)
+			up.pump(ctx)
+		})
+	case up.bytes == nil:
 		go up.pump(ctx)
-		return
+	default:
+		up.send()
 	}
-	up.send()
 }
 
 // send sends bytes.
@@ -238,7 +259,7 @@ func (up *lifted) send() {
 func (up *lifted) end(gaveUp bool) {
 	if up.sent == nil {
 		if gaveUp {
-			up.l.conn.Reset(up.st, mux.Unwanted, "")
+			up.abandon(mux.Unwanted)
 		}
 		return
 	}
@@ -247,6 +268,14 @@ func (up *lifted) end(gaveUp bool) {
 	default:
 		up.l.conn.Reset(up.st, mux.Unwanted, "")
 		up.wait()
+	}
+}
+
+// abandon ends the stream of what is not sent, or not to its end.
+func (up *lifted) abandon(code mux.Code) {
+	up.l.conn.Reset(up.st, code, "")
+	if up.carried {
+		closeReader(up.reader)
 	}
 }
 

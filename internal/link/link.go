@@ -11,92 +11,17 @@
 package link
 
 import (
+	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/frame"
-	"github.com/outwork-go/outwork/internal/module"
 	"github.com/outwork-go/outwork/internal/mux"
 )
-
-// Limits; each has its line in PROTOCOL.md.
-const (
-	HandshakeTimeout = 10 * time.Second
-	ManagerStreams   = 65536                  // streams that a manager may have open on one link
-	WorkerStreams    = 1024                   // streams that a worker may have open on one link
-	LogQueue         = 1 << 20                // bytes of log records that wait to be written
-	LogWait          = time.Second            // then the worker waits so long, then drops
-	MaxName          = 1024                   // bytes of a function's, module's or container's name
-	LiftBytes        = 32 << 10               // bytes: longer []byte and strings travel beside CBOR
-	SlowFunction     = 100 * time.Microsecond // then the next calls leave the reader alone
-	MaxRequests      = 2 * WorkerStreams      // modules, containers and parts of them that wait for their answer on one link
-	MaxOutput        = 64 << 10               // bytes of one OUTPUT
-	MaxPaged         = 65536                  // containers that stay at the manager, for one link
-	MaxPage          = 1 << 20                // bytes that are read of one at a time
-	MaxPattern       = 64 << 10               // bytes that are searched for in one
-	MaxMatches       = 65536                  // offsets in one answer to a search
-	slowCalls        = 64
-	askers           = 16 // of those requests, how many are worked on at once
-)
-
-// Config is what a Link needs to know of the process around it. All functions
-// may be called from several goroutines, unless said otherwise.
-type Config struct {
-	Side      mux.Side
-	Hello     Hello     // what this side tells; digest, window and streams are filled in
-	Functions *Registry // what this side implements, or calls
-	Errors    *Errors
-	Streams   int // how many streams the peer may open; 0: the named constant of its side; a service goes by Limits
-
-	// Service says that the link is one between a client, on the manager's side,
-	// and a service: see PROTOCOL.md, Services.
-	Service bool
-
-	// Limits are of a service: Service on the worker's side. Elsewhere they do
-	// nothing.
-	Limits Limits
-
-	// Serving makes the link read all the time, and run short functions in the
-	// reader. Workers and services set it.
-	Serving bool
-
-	// NoFiles says that file descriptors cannot cross the transport. A call or
-	// result with an open file is an error then, and so is one with a container
-	// that needs one. Shared containers that do are paged: their bytes stay at the
-	// manager, which the worker asks for parts of them.
-	NoFiles bool
-
-	// Of a manager. They may be nil, and then the worker's asking breaks a rule.
-	Drain     func()       // delivers what the worker has printed so far; called from one goroutine at a time
-	Log       func(Record) // from one goroutine at a time, in order
-	Modules   func(lang, name string) ([]module.Module, error)
-	Container func(name string, have uint64) (share uint64, c container.Container, err error) // c is nil when share is have
-
-	// Output takes what the worker has printed to fd, 1 or 2, and sends itself
-	// because the manager does not hold its standard streams. It is called from one
-	// goroutine at a time, in order, and must not keep p. While it blocks nothing of
-	// the link is read.
-	Output func(fd int, p []byte)
-
-	// Of a worker.
-	Level    func(slog.Level) // the manager's log level; from one goroutine at a time
-	Shutdown func()           // the manager asks to finish
-
-	// Owner is what Owner returns: whatever the link is for.
-	Owner any
-
-	// Closed is called once, when the link has ended.
-	Closed func(error)
-
-	// Record, when set, sees every frame, under a lock: it must be quick.
-	Record func(sent bool, h frame.Header, payload []byte)
-}
 
 // Link is one end of a conversation. It is safe for concurrent use.
 type Link struct {
@@ -109,8 +34,8 @@ type Link struct {
 	greeting mux.Waiter
 	patience *time.Timer // ends a link whose peer does not say HELLO
 
-	// Positional reports that both ends have the same functions of the same types.
-	positional bool
+	// positional reports that both ends have the same functions of the same types.
+	positional atomic.Bool
 
 	drained  uint64 // the read after which output was last delivered; the reader's
 	requests atomic.Int32
@@ -129,6 +54,7 @@ type Link struct {
 	dropped atomic.Uint64
 	shares  shares
 	paged   paged
+	far     far
 	kept    sync.Map
 }
 
@@ -146,22 +72,28 @@ func (l *Link) Keep(key any, create func() any) any {
 func New(t mux.Transport, cfg Config) *Link {
 	cfg = cfg.limited()
 	l := &Link{cfg: cfg, bulk: map[uint32]*mux.Stream{}, incoming: map[uint32]*Incoming{}, asking: make(chan struct{}, askers)}
+	l.positional.Store(cfg.Same) // until the peer has greeted: a call may be made before
 	s := mux.NewState(cfg.Side, cfg.Streams)
-	s.Record = cfg.Record
+	s.Record, s.Holes, s.Met = cfg.Record, cfg.Holes, cfg.Met
 	switch {
 	case cfg.serves():
 		s.Limit(cfg.Limits.mux())
 	case cfg.Service:
-		s.Guest()
+		s.Client()
 		l.lifting = make(turn, 1)
 	}
-	s.Raw(frame.Preamble())
+	if !cfg.Met {
+		s.Raw(frame.Preamble())
+	}
 	if cfg.Side == mux.ManagerSide {
 		s.Control(frame.Hello, l.ownHello(nil))
 	}
 	l.made.Add(1)
 	l.conn = mux.NewConn(t, s, (*handler)(l), cfg.Serving)
 	l.patience = time.AfterFunc(HandshakeTimeout, l.ungreeted)
+	if cfg.Patient {
+		l.patience.Stop()
+	}
 	l.made.Done()
 	l.conn.Flush()
 	return l
@@ -181,6 +113,10 @@ func (l *Link) Fail(err error) { l.conn.Fail(err) }
 // in an argument of a call is not: the goroutine that reads it ends after the
 // read that is under way, which nobody but its owner can end.
 func (l *Link) Close() error { return l.conn.Close() }
+
+// Gaps is how often nothing came for so long that the peer was cut off, on a link with
+// Config.Alive; and whether nothing comes just now.
+func (l *Link) Gaps() (n uint64, now bool) { return l.conn.Gaps() }
 
 // Owner is the Config's.
 func (l *Link) Owner() any { return l.cfg.Owner }
@@ -204,6 +140,7 @@ func (h *handler) Closed(err error) {
 	}
 	l.shares.close()
 	l.paged.close()
+	l.far.close(&Down{Err: err})
 	if l.cfg.Closed != nil {
 		l.cfg.Closed(err)
 	}
@@ -239,6 +176,12 @@ func (l *Link) handle(ev mux.Event) error {
 		return u.on(ev)
 	case *asked:
 		return u.on(ev)
+	case *Relay:
+		return u.on(ev)
+	case *Relayed:
+		return u.on(ev)
+	case *fetching:
+		return u.on(ev)
 	}
 	if ev.Kind == frame.Reset {
 		// A BULK stream that no message had named, a request that is given up,
@@ -268,9 +211,13 @@ func (l *Link) onOpen(ev mux.Event) error {
 		if manager && l.cfg.Container != nil {
 			return l.onGetContainer(ev)
 		}
-	case frame.ReadContainer, frame.SearchContainer, frame.HashContainer:
-		if manager && l.cfg.Container != nil {
+	case frame.ReadContainer, frame.SearchContainer, frame.HashContainer, frame.CompareContainer, frame.ExtentContainer:
+		if manager && (l.cfg.Container != nil || l.paged.haveLent()) {
 			return l.onPaged(ev)
+		}
+	case frame.Relay:
+		if !manager && l.cfg.Relay != nil {
+			return l.onRelay(ev)
 		}
 	}
 	return frame.Violated("handle", "%s from this side", ev.Handle)
@@ -317,3 +264,16 @@ func (d *Down) Error() string { return fmt.Sprintf("the link ended: %v", d.Err) 
 
 // Unwrap is why the link ended.
 func (d *Down) Unwrap() error { return d.Err }
+
+// downed is err, or a *Down if it is because the link has ended. What the other side has answered,
+// which may be how links end too (io.EOF), is no such error.
+func (l *Link) downed(err error, mayHaveRun bool) error {
+	down := l.conn.Err()
+	if _, answered := errors.AsType[*Failure](err); err == nil || down == nil || answered {
+		return err
+	}
+	if errors.Is(err, down) || errors.Is(err, errGone) {
+		return &Down{down, mayHaveRun}
+	}
+	return err
+}

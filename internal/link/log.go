@@ -3,7 +3,6 @@ package link
 import (
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/outwork-go/outwork/internal/frame"
@@ -63,9 +62,6 @@ func (l *Link) keepEarly(b []byte) bool {
 	l.earlyLen += len(b)
 	return true
 }
-
-// Dropped is how many records were dropped and not told of yet.
-func (l *Link) Dropped() *atomic.Uint64 { return &l.dropped }
 
 // bytes is r as it crosses, cut where it is too long: its texts first, then all of
 // its attributes, of which there may be any number.

@@ -78,7 +78,8 @@ const (
 	partStream
 	partContainer
 	partFile
-	partPaged // a container whose bytes stay at the manager
+	partPaged   // a container whose bytes stay at the manager
+	partCarried // a container whose bytes come on a BULK stream
 )
 
 type failure struct {
@@ -141,18 +142,43 @@ type hashRequest struct {
 type bytesReply struct{ Bytes []byte }
 
 type searchRequest struct {
-	Share    uint64
-	Pattern  []byte
-	From, To int64 // of the bytes that a match may have
-	Limit    int64 // of the offsets in one answer
-	Count    bool  // the number of all matches is wanted, and no offsets
+	Share  uint64
+	Kind   uint8
+	Texts  [][]byte
+	Fold   bool
+	UTF16  bool
+	From   int64 // of the offsets that a match may begin at,
+	Before int64 // and their end
+	To     int64 // where a match may end at most
+	Limit  int64 // of the matches in one answer
+	Count  bool  // the number of all matches is wanted, and nothing else of them
+	Back   bool
 }
 
 type searchReply struct {
 	Offsets []int64
-	Next    int64 // where to go on; -1: there is no more
+	Lengths []int64 // one: all are alike
+	Indexes []int64 // of patterns of several texts alone
+	Next    int64   // where to go on; -1: there is no more
 	Count   int64
 }
+
+type compareRequest struct {
+	Share       uint64
+	Offset      int64
+	Other       uint64
+	OtherOffset int64
+	Length      int64
+}
+
+type compareReply struct{ At int64 }
+
+type extentRequest struct {
+	Share  uint64
+	Offset int64
+}
+
+type extentReply struct{ Start, End int64 }
 
 type levelMessage struct{ Level int }
 
@@ -181,7 +207,14 @@ var (
 	searchReplyPlan      = lazy[searchReply]{}
 	hashPlan             = lazy[hashRequest]{}
 	bytesReplyPlan       = lazy[bytesReply]{}
+	comparePlan          = lazy[compareRequest]{}
+	compareReplyPlan     = lazy[compareReply]{}
+	extentPlan           = lazy[extentRequest]{}
+	extentReplyPlan      = lazy[extentReply]{}
 	levelPlan            = lazy[levelMessage]{}
+	spawnPlan            = lazy[Spawn]{}
+	endedPlan            = lazy[Ended]{}
+	relayQuestionPlan    = lazy[RelayQuestion]{}
 )
 
 // append adds v to buf. Messages that are maps are HELLO alone.

@@ -1,35 +1,55 @@
 package link
 
 import (
-	"crypto/sha256"
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 
 	"github.com/outwork-go/outwork/container"
 )
 
-// Between these many bytes a request looks whether anybody wants its answer.
-const (
-	searchWindow = 16 << 20
-	hashWindow   = 256 << 10 // it is read into memory
-)
+// hashWindow is how many bytes are read into memory to be hashed or compared. After each a
+// request looks whether anybody wants its answer.
+const hashWindow = 256 << 10
 
-func (r *readRequest) of() uint64   { return r.Share }
-func (r *searchRequest) of() uint64 { return r.Share }
-func (r *hashRequest) of() uint64   { return r.Share }
+func (r *readRequest) of() uint64    { return r.Share }
+func (r *searchRequest) of() uint64  { return r.Share }
+func (r *hashRequest) of() uint64    { return r.Share }
+func (r *compareRequest) of() uint64 { return r.Share }
+func (r *extentRequest) of() uint64  { return r.Share }
 
-func (r *readRequest) answer(_ *asked, c container.Container) ([]byte, error) {
+func (r *readRequest) answer(a *asked, k *staying) ([]byte, error) {
 	if r.Length > MaxPage {
 		return nil, fmt.Errorf("%d bytes at %d are more than the %d that are read at once", r.Length, r.Offset, MaxPage)
 	}
-	if err := checkRange(r.Offset, r.Length, c.Size()); err != nil {
+	if err := checkRange(r.Offset, r.Length, k.view.Size()); err != nil {
 		return nil, err
 	}
-	reply := bytesReply{make([]byte, r.Length)}
-	if err := readAll(c, reply.Bytes, r.Offset); err != nil {
+	if err := a.l.spend(r.Length); err != nil {
 		return nil, err
 	}
-	return bytesReplyPlan.bytes(&reply)
+	head := bytesReplyHead(r.Length)
+	reply := make([]byte, int64(len(head))+r.Length)
+	err := readAll(k.view, reply[copy(reply, head):], r.Offset)
+	k.reads.Add(1)
+	k.bytes.Add(r.Length)
+	return reply, err
+}
+
+// bytesReplyHead is how a bytesReply of n bytes begins, at most MaxPage: encoding and
+// decoding it as others are would copy the bytes.
+func bytesReplyHead(n int64) []byte {
+	const array1, bytes0, bytes1, bytes2, bytes4 = 0x81, 0x40, 0x58, 0x59, 0x5a
+	switch {
+	case n < 24:
+		return []byte{array1, bytes0 + byte(n)}
+	case n < 1<<8:
+		return []byte{array1, bytes1, byte(n)}
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16([]byte{array1, bytes2}, uint16(n))
+	}
+	return binary.BigEndian.AppendUint32([]byte{array1, bytes4}, uint32(n))
 }
 
 // readAll fills p from off, or says where that failed, and why.
@@ -44,21 +64,19 @@ func readAll(c container.Container, p []byte, off int64) error {
 	return fmt.Errorf("%d of %d bytes at %d: %w", n, len(p), off, err)
 }
 
-func (r *hashRequest) answer(a *asked, c container.Container) ([]byte, error) {
-	if r.Algorithm != "sha256" {
-		return nil, fmt.Errorf("there is no hash %.40q; known: sha256", r.Algorithm)
-	}
-	if err := checkRange(r.Offset, r.Length, c.Size()); err != nil {
+func (r *hashRequest) answer(a *asked, k *staying) ([]byte, error) {
+	h, err := container.NewHash(r.Algorithm)
+	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
+	if err := checkRange(r.Offset, r.Length, k.view.Size()); err != nil {
+		return nil, err
+	}
+	k.hashes.Add(1)
 	buf := make([]byte, min(r.Length, hashWindow))
 	for at, left := r.Offset, r.Length; left > 0; {
-		if err := a.wanted(); err != nil {
-			return nil, err
-		}
 		b := buf[:min(left, hashWindow)]
-		if err := readAll(c, b, at); err != nil {
+		if err := k.hash(a, k.view, b, at); err != nil {
 			return nil, err
 		}
 		h.Write(b)
@@ -67,73 +85,67 @@ func (r *hashRequest) answer(a *asked, c container.Container) ([]byte, error) {
 	return bytesReplyPlan.bytes(&bytesReply{h.Sum(nil)})
 }
 
-func (r *searchRequest) answer(a *asked, c container.Container) ([]byte, error) {
-	if err := r.check(c.Size()); err != nil {
+// hash fills b from what is at at in v, to be hashed or compared.
+func (k *staying) hash(a *asked, v container.Container, b []byte, at int64) error {
+	if err := a.charge(int64(len(b))); err != nil {
+		return err
+	}
+	k.hashed.Add(int64(len(b)))
+	return readAll(v, b, at)
+}
+
+func (r *compareRequest) answer(a *asked, k *staying) ([]byte, error) {
+	other, err := a.l.paged.get(r.Other)
+	if err == nil {
+		err = checkRange(r.OtherOffset, r.Length, other.view.Size())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compare with share %d: %w", r.Other, err)
+	}
+	if err := checkRange(r.Offset, r.Length, k.view.Size()); err != nil {
 		return nil, err
 	}
-	reply := searchReply{Offsets: []int64{}, Next: -1}
-	for at, done := r.From, false; !done && r.fits(at); {
-		var err error
-		if done, err = r.window(a, c, at, &reply); err != nil {
-			return nil, fmt.Errorf("search at %d: %w", at, err)
-		}
-		at += min(searchWindow, r.To-at)
-	}
-	return searchReplyPlan.bytes(&reply)
-}
-
-func (r *searchRequest) check(size int64) error {
-	switch n := len(r.Pattern); {
-	case n < 1 || n > MaxPattern:
-		return fmt.Errorf("a pattern of %d bytes, which may have 1 to %d", n, MaxPattern)
-	case !r.Count && (r.Limit < 1 || r.Limit > MaxMatches):
-		return fmt.Errorf("a limit of %d offsets, which may be 1 to %d", r.Limit, MaxMatches)
-	case r.From < 0 || r.From > r.To || r.To > size:
-		return fmt.Errorf("a search from %d to %d: %w of %d bytes", r.From, r.To, container.ErrRange, size)
-	}
-	return nil
-}
-
-// fits reports whether a match may begin at at.
-func (r *searchRequest) fits(at int64) bool { return r.To-at >= int64(len(r.Pattern)) }
-
-// window notes the matches that begin in one window. done tells that there are as
-// many as were asked for.
-func (r *searchRequest) window(a *asked, c container.Container, at int64, reply *searchReply) (done bool, err error) {
-	if err := a.wanted(); err != nil {
-		return false, err
-	}
-	w, err := c.Slice(at, min(searchWindow+int64(len(r.Pattern))-1, r.To-at))
-	if err != nil {
-		return false, err
-	}
-	defer w.Close()
-	for off, err := range w.All(r.Pattern) {
-		if err == nil {
-			err = a.wanted() // a long pattern may match everywhere, and slowly
-		}
+	reply := func() ([]byte, error) {
+		at, err := r.first(a, k, other)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if r.note(at+off, reply) {
-			return true, nil
-		}
+		return compareReplyPlan.bytes(&compareReply{at})
 	}
-	return false, nil
+	if other.live && !k.live {
+		return other.bounded(a, reply)
+	}
+	return reply()
 }
 
-// note adds a match. It tells whether there are as many as were asked for.
-func (r *searchRequest) note(off int64, reply *searchReply) (enough bool) {
-	reply.Count++
-	if r.Count {
-		return false
+// first is where the two differ first, or -1.
+func (r *compareRequest) first(a *asked, k, other *staying) (int64, error) {
+	k.hashes.Add(1)
+	room := make([]byte, 2*min(r.Length, hashWindow))
+	for at := int64(0); at < r.Length; {
+		n := min(r.Length-at, hashWindow)
+		x, y := room[:n], room[len(room)/2:][:n]
+		if err := k.hash(a, k.view, x, r.Offset+at); err != nil {
+			return -1, err
+		}
+		if err := k.hash(a, other.view, y, r.OtherOffset+at); err != nil {
+			return -1, fmt.Errorf("compare with share %d: %w", r.Other, err)
+		}
+		if !bytes.Equal(x, y) {
+			for x[0] == y[0] {
+				x, y, at = x[1:], y[1:], at+1
+			}
+			return at, nil
+		}
+		at += n
 	}
-	reply.Offsets = append(reply.Offsets, off)
-	if reply.Count < r.Limit {
-		return false
+	return -1, nil
+}
+
+func (r *extentRequest) answer(a *asked, k *staying) ([]byte, error) {
+	start, end, err := container.Extent(a.ctx, k.view, r.Offset)
+	if err != nil {
+		return nil, err
 	}
-	if r.fits(off + 1) {
-		reply.Next = off + 1
-	}
-	return true
+	return extentReplyPlan.bytes(&extentReply{start, end})
 }

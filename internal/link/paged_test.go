@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -29,24 +31,38 @@ type pager struct {
 // on. The worker knows them when known is set.
 func paging(t *testing.T, known bool, shared ...container.Container) (*Link, *pager) {
 	t.Helper()
-	l, r := greeted(t, mux.ManagerSide, nil, Config{NoFiles: true, Container: func(name string, have uint64) (uint64, container.Container, error) {
+	if known {
+		return pagingWith(t, Config{}, shared...)
+	}
+	return pagingBy(t, Config{}, shared...)
+}
+
+// pagingWith is paging with more of a configuration; the worker knows the containers.
+func pagingWith(t *testing.T, cfg Config, shared ...container.Container) (*Link, *pager) {
+	t.Helper()
+	l, p := pagingBy(t, cfg, shared...)
+	for i, c := range shared {
+		reply := p.get(fmt.Sprint(i + 1))
+		if want := (part{Kind: partPaged, Size: c.Size(), Immutable: c.Immutable(), Inline: []byte{}}); !reflect.DeepEqual(reply, containerReply{uint64(i + 1), false, want}) {
+			t.Fatalf("%+v", reply)
+		}
+	}
+	return l, p
+}
+
+func pagingBy(t *testing.T, cfg Config, shared ...container.Container) (*Link, *pager) {
+	t.Helper()
+	cfg.NoFiles = true
+	cfg.Container = func(name string, have uint64) (uint64, container.Container, error) {
 		var n int
 		fmt.Sscan(name, &n)
 		if n < 1 || n > len(shared) {
 			return 0, nil, os.ErrNotExist
 		}
 		return uint64(n), shared[n-1], nil
-	}})
-	p := &pager{raw: r}
-	for i, c := range shared {
-		if known {
-			reply := p.get(fmt.Sprint(i + 1))
-			if want := (part{Kind: partPaged, Size: c.Size(), Immutable: c.Immutable(), Inline: []byte{}}); !reflect.DeepEqual(reply, containerReply{uint64(i + 1), false, want}) {
-				t.Fatalf("%+v", reply)
-			}
-		}
 	}
-	return l, p
+	l, r := greeted(t, mux.ManagerSide, nil, cfg)
+	return l, &pager{raw: r}
 }
 
 // ask sends a request, and does not wait for the answer.
@@ -118,6 +134,20 @@ func (p *pager) hash(r hashRequest) (string, string) {
 
 func (p *pager) search(r searchRequest) (searchReply, string) {
 	return asks(p, frame.SearchContainer, &searchPlan, r, &searchReplyPlan)
+}
+
+// textSearch is for the bytes of one text.
+func textSearch(share uint64, text []byte, from, to, limit int64, count bool) searchRequest {
+	return searchRequest{Share: share, Texts: [][]byte{text}, From: from, Before: to, To: to, Limit: limit, Count: count}
+}
+
+// textFound is the answer: places of a text of n bytes.
+func textFound(n int64, places []int64, next, count int64) searchReply {
+	reply := searchReply{Offsets: places, Lengths: []int64{}, Indexes: []int64{}, Next: next, Count: count}
+	if len(places) > 0 {
+		reply.Lengths = []int64{n}
+	}
+	return reply
 }
 
 // alive checks that nothing but the answer to a PING comes.
@@ -198,8 +228,8 @@ func TestPagedHashes(t *testing.T) {
 
 func TestPagedSearches(t *testing.T) {
 	// Matches at a window's borders, and overlapping ones.
-	text := make([]byte, 2*searchWindow+100)
-	places := []int64{0, 5, 7, searchWindow - 2, searchWindow, searchWindow + 2, 2*searchWindow - 1, int64(len(text)) - 3}
+	text := make([]byte, 2*(16<<20)+100)
+	places := []int64{0, 5, 7, (16 << 20) - 2, (16 << 20), (16 << 20) + 2, 2*(16<<20) - 1, int64(len(text)) - 3}
 	for _, at := range places {
 		copy(text[at:], "aba")
 	}
@@ -210,21 +240,21 @@ func TestPagedSearches(t *testing.T) {
 			r    searchRequest
 			want searchReply
 		}{
-			{searchRequest{0, aba, 0, end, MaxMatches, false}, searchReply{places, -1, 8}},
-			{searchRequest{0, aba, 0, end, 3, false}, searchReply{places[:3], 8, 3}},
-			{searchRequest{0, aba, 8, end, 5, false}, searchReply{places[3:], -1, 5}}, // no more fits behind the last
-			{searchRequest{0, aba, 0, 10, 3, false}, searchReply{places[:3], -1, 3}},
-			{searchRequest{0, aba, 1, 9, MaxMatches, false}, searchReply{places[1:2], -1, 1}},
-			{searchRequest{0, aba, 0, end, 0, true}, searchReply{[]int64{}, -1, 8}},
-			{searchRequest{0, aba, searchWindow - 2, searchWindow + 2, 9, true}, searchReply{[]int64{}, -1, 1}},
-			{searchRequest{0, aba, 5, 7, 1, false}, searchReply{[]int64{}, -1, 0}},
-			{searchRequest{0, aba, end, end, 1, false}, searchReply{[]int64{}, -1, 0}},
-			{searchRequest{0, []byte("none"), 0, end, 1, false}, searchReply{[]int64{}, -1, 0}},
-			{searchRequest{0, make([]byte, MaxPattern), 100, 100 + MaxPattern, 1, false}, searchReply{[]int64{100}, -1, 1}},
+			{textSearch(0, aba, 0, end, MaxMatches, false), textFound(3, places, -1, 8)},
+			{textSearch(0, aba, 0, end, 3, false), textFound(3, places[:3], 8, 3)},
+			{textSearch(0, aba, 8, end, 5, false), textFound(3, places[3:], -1, 5)}, // no more fits behind the last
+			{textSearch(0, aba, 0, 10, 3, false), textFound(3, places[:3], -1, 3)},
+			{textSearch(0, aba, 1, 9, MaxMatches, false), textFound(3, places[1:2], -1, 1)},
+			{textSearch(0, aba, 0, end, 0, true), textFound(3, []int64{}, -1, 8)},
+			{textSearch(0, aba, (16<<20)-2, (16<<20)+2, 9, true), textFound(3, []int64{}, -1, 1)},
+			{textSearch(0, aba, 5, 7, 1, false), textFound(3, []int64{}, -1, 0)},
+			{textSearch(0, aba, end, end, 1, false), textFound(3, []int64{}, -1, 0)},
+			{textSearch(0, []byte("none"), 0, end, 1, false), textFound(3, []int64{}, -1, 0)},
+			{textSearch(0, make([]byte, MaxPattern), 100, 100+MaxPattern, 1, false), textFound(MaxPattern, []int64{100}, -1, 1)},
 		} {
 			c.r.Share = share
 			if got, fail := p.search(c.r); fail != "" || !reflect.DeepEqual(got, c.want) {
-				t.Errorf("share %d, %.3q from %d to %d: %+v, %s", share, c.r.Pattern, c.r.From, c.r.To, got, fail)
+				t.Errorf("share %d, %.3q from %d to %d: %+v, %s", share, c.r.Texts[0], c.r.From, c.r.To, got, fail)
 			}
 		}
 	}
@@ -232,18 +262,18 @@ func TestPagedSearches(t *testing.T) {
 		r    searchRequest
 		want string
 	}{
-		{searchRequest{1, nil, 0, end, 1, false}, "0 bytes"},
-		{searchRequest{1, make([]byte, MaxPattern+1), 0, end, 1, false}, "65537 bytes"},
-		{searchRequest{1, aba, 0, end, 0, false}, "limit"},
-		{searchRequest{1, aba, 0, end, MaxMatches + 1, false}, "limit"},
-		{searchRequest{1, aba, -1, end, 1, false}, "outside"},
-		{searchRequest{1, aba, 2, 1, 1, false}, "outside"},
-		{searchRequest{1, aba, 0, end + 1, 1, false}, "outside"},
-		{searchRequest{1, aba, 0, 1<<63 - 1, 1, true}, "outside"},
-		{searchRequest{9, aba, 0, end, 1, true}, "share 9"},
+		{textSearch(1, nil, 0, end, 1, false), "empty text"},
+		{textSearch(1, make([]byte, MaxPattern+1), 0, end, 1, false), "65537 bytes"},
+		{textSearch(1, aba, 0, end, 0, false), "limit"},
+		{textSearch(1, aba, 0, end, MaxMatches+1, false), "limit"},
+		{textSearch(1, aba, -1, end, 1, false), "outside"},
+		{textSearch(1, aba, 2, 1, 1, false), "outside"},
+		{textSearch(1, aba, 0, end+1, 1, false), "outside"},
+		{textSearch(1, aba, 0, 1<<63-1, 1, true), "outside"},
+		{textSearch(9, aba, 0, end, 1, true), "share 9"},
 	} {
 		if _, fail := p.search(c.r); !strings.Contains(fail, c.want) {
-			t.Errorf("%d bytes from %d to %d, %d: %q", len(c.r.Pattern), c.r.From, c.r.To, c.r.Limit, fail)
+			t.Errorf("%d bytes from %d to %d, %d: %q", len(c.r.Texts[0]), c.r.From, c.r.To, c.r.Limit, fail)
 		}
 	}
 }
@@ -251,7 +281,7 @@ func TestPagedSearches(t *testing.T) {
 // TestMostMatches: the longest answer to a search crosses.
 func TestMostMatches(t *testing.T) {
 	_, p := paging(t, true, container.FromBytes(make([]byte, 1<<20)))
-	got, fail := p.search(searchRequest{1, []byte{0}, 1<<20 - MaxMatches - 1, 1 << 20, MaxMatches, false})
+	got, fail := p.search(textSearch(1, []byte{0}, 1<<20-MaxMatches-1, 1<<20, MaxMatches, false))
 	if fail != "" || len(got.Offsets) != MaxMatches || got.Next != 1<<20-1 || got.Count != MaxMatches {
 		t.Error(len(got.Offsets), got.Next, fail)
 	}
@@ -280,7 +310,7 @@ func TestPagedFileThatShrank(t *testing.T) {
 	if !strings.Contains(fail, "102400 of 204800 bytes at 409600") || !strings.Contains(fail, "shrank") {
 		t.Error(fail)
 	}
-	if _, fail := p.search(searchRequest{1, []byte("none"), 100, 1 << 20, 1, false}); !strings.Contains(fail, "search at 100") || !strings.Contains(fail, "shrank") {
+	if _, fail := p.search(textSearch(1, []byte("none"), 100, 1<<20, 1, false)); !strings.Contains(fail, "bytes at 262244") || !strings.Contains(fail, "shrank") {
 		t.Error(fail)
 	}
 	if _, fail := p.hash(hashRequest{1, 0, 1 << 20, "sha256"}); !strings.Contains(fail, "bytes at 262144") || !strings.Contains(fail, "shrank") {
@@ -318,15 +348,15 @@ func TestPagedShares(t *testing.T) {
 	if got, fail := p.read(readRequest{2, container.InlineMax, 1}); got != "\x00" {
 		t.Error(fail)
 	}
-	if len(l.paged.views) != 1 {
-		t.Error(len(l.paged.views))
+	if len(l.paged.staying) != 1 {
+		t.Error(len(l.paged.staying))
 	}
-	view := l.paged.views[2]
+	view := l.paged.staying[2].view
 	l.Close()
 	if _, err := view.ReadAt(make([]byte, 1), 0); !errors.Is(err, container.ErrClosed) {
 		t.Error(err)
 	}
-	if _, err := l.paged.part(3, short); err == nil {
+	if _, err := l.paged.part(3, "", short); err == nil {
 		t.Error("kept after the end")
 	}
 }
@@ -336,14 +366,14 @@ func TestPagedSharesAreBounded(t *testing.T) {
 	defer p.close()
 	c := container.FromBytes([]byte("x"))
 	for i := range uint64(MaxPaged) {
-		if _, err := p.part(i, c); err != nil {
+		if _, err := p.part(i, "", c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := p.part(MaxPaged, c); err == nil || !strings.Contains(err.Error(), "65536") {
+	if _, err := p.part(MaxPaged, "", c); err == nil || !strings.Contains(err.Error(), "65536") {
 		t.Error(err)
 	}
-	if _, err := p.part(5, c); err != nil {
+	if _, err := p.part(5, "", c); err != nil {
 		t.Error("one that is kept:", err)
 	}
 }
@@ -354,9 +384,12 @@ type vast struct {
 	windows atomic.Int64
 	read    chan []byte // when set, ReadAt waits for it
 	readers atomic.Int64
+	begun   chan struct{} // when set, is closed by the first ReadAt
+	once    sync.Once
+	size    int64 // 0: 2^60
 }
 
-func (v *vast) Size() int64     { return 1 << 60 }
+func (v *vast) Size() int64     { return cmp.Or(v.size, 1<<60) }
 func (v *vast) Immutable() bool { return false }
 
 func (v *vast) Slice(_, n int64) (container.Container, error) {
@@ -370,6 +403,9 @@ func (v *vast) Slice(_, n int64) (container.Container, error) {
 func (v *vast) ReadAt(p []byte, _ int64) (int, error) {
 	v.readers.Add(1)
 	defer v.readers.Add(-1)
+	if v.begun != nil {
+		v.once.Do(func() { close(v.begun) })
+	}
 	if v.read == nil {
 		return len(p), nil
 	}
@@ -378,16 +414,23 @@ func (v *vast) ReadAt(p []byte, _ int64) (int, error) {
 
 func (v *vast) Close() error { return nil }
 
+// immutable is one that says that it cannot change.
+type immutable struct{ vast }
+
+func (*immutable) Immutable() bool { return true }
+
+func (v *immutable) Slice(int64, int64) (container.Container, error) { return v, nil }
+
 // TestPagedRequestsAreGivenUp: a search or hash that takes long ends soon after its
 // RESET, or the end of the link, and says nothing more.
 func TestPagedRequestsAreGivenUp(t *testing.T) {
 	const size = 1 << 60
 	for name, ask := range map[string]func(p *pager) uint32{
 		"search": func(p *pager) uint32 {
-			return p.ask(frame.SearchContainer, mustBytes(&searchPlan, searchRequest{1, []byte("x"), 0, size, 1, false}))
+			return p.ask(frame.SearchContainer, mustBytes(&searchPlan, textSearch(1, []byte("x"), 0, size, 1, false)))
 		},
 		"a slow search": func(p *pager) uint32 { // it matches everywhere
-			return p.ask(frame.SearchContainer, mustBytes(&searchPlan, searchRequest{1, make([]byte, MaxPattern), 0, size, 0, true}))
+			return p.ask(frame.SearchContainer, mustBytes(&searchPlan, textSearch(1, make([]byte, MaxPattern), 0, size, 0, true)))
 		},
 		"hash": func(p *pager) uint32 {
 			return p.ask(frame.HashContainer, mustBytes(&hashPlan, hashRequest{1, 0, size, "sha256"}))
@@ -485,20 +528,6 @@ func TestShortReads(t *testing.T) {
 	}
 }
 
-// TestPagedToAGoWorker: it is told, and lives on.
-func TestPagedToAGoWorker(t *testing.T) {
-	var tb table
-	defer tb.close()
-	_, w := pair(t, byMemory, nil, Config{Container: tb.get, NoFiles: true}, Config{NoFiles: true})
-	tb.put("short", "text")
-	tb.put("long", strings.Repeat("x", container.InlineMax+1))
-	want(t, w, "short", "text")
-	if _, err := w.Shared(t.Context(), "long"); !errors.Is(err, errPagedHere) {
-		t.Error(err)
-	}
-	want(t, w, "short", "text")
-}
-
 // TestNoFiles: what needs a file descriptor ends its call, and nothing else.
 func TestNoFiles(t *testing.T) {
 	each(t, func(t *testing.T, by medium) {
@@ -508,7 +537,7 @@ func TestNoFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		long := container.FromBytes(make([]byte, container.InlineMax+1))
+		short := &vast{size: 5}
 		given := make(chan everything, 1)
 		f := all(func(_ context.Context, a everything) (everything, error) {
 			if a.C != nil {
@@ -518,24 +547,23 @@ func TestNoFiles(t *testing.T) {
 			return <-given, nil
 		})
 		m, w := pair(t, by, []*Function{f}, Config{NoFiles: true}, Config{NoFiles: true})
-		for name, a := range map[string]everything{
-			"an open file":                           {F: file},
-			"32769 bytes (immutable: true)":          {C: long},
-			"a container of 1152921504606846976 byt": {C: &vast{}},
-		} {
-			if _, err := call[everything, everything](t.Context(), m, f, a, nil); !errors.Is(err, errNoFiles) || !strings.Contains(err.Error(), name) {
-				t.Error(name, err)
-			}
+		if _, err := call[everything, everything](t.Context(), m, f, everything{F: file}, nil); !errors.Is(err, errNoFiles) || !strings.Contains(err.Error(), "an open file") {
+			t.Error(err)
 		}
 		result, err := os.Open(os.DevNull)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range []everything{{F: result}, {C: long}} {
+		for want, r := range map[string]everything{
+			"plain streams":     {F: result},
+			"takes no containe": {C: short},
+			"more than the 107": {C: &immutable{vast{size: MaxCarried + 1}}},
+			"container of -1 b": {C: &immutable{vast{size: -1}}},
+		} {
 			given <- r
 			_, err := call[everything, everything](t.Context(), m, f, everything{}, nil)
-			if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeResult || !strings.Contains(fail.Message, "plain streams") {
-				t.Error(err)
+			if fail, ok := errors.AsType[*Failure](err); !ok || fail.Code != CodeResult || !strings.Contains(fail.Message, want) {
+				t.Error(want, err)
 			}
 		}
 		r, err := call[everything, everything](t.Context(), m, f, everything{C: container.FromBytes([]byte("text"))}, nil)
@@ -600,6 +628,29 @@ var asPagedWorker = []struct {
 	{"HASH_CONTAINER with an element too few", func(r *raw) {
 		r.open(2, frame.HashContainer, mustBytes(&readPlan, readRequest{1, 0, 1}))
 	}, "message"},
+	{"SEARCH_CONTAINER as it was", func(r *raw) { r.open(2, frame.SearchContainer, []byte("\x86\x01\x41x\x00\x01\x01\xf4")) }, "message"},
+	{"SEARCH_CONTAINER of kind 256", func(r *raw) {
+		r.open(2, frame.SearchContainer, []byte("\x8b\x01\x19\x01\x00\x81\x41x\xf4\xf4\x00\x01\x01\x01\xf4\xf4"))
+	}, "message"},
+	{"SEARCH_CONTAINER of a map", func(r *raw) {
+		r.open(2, frame.SearchContainer, []byte("\x8b\x01\x00\xa0\xf4\xf4\x00\x01\x01\x01\xf4\xf4"))
+	}, "message"},
+	{"SEARCH_CONTAINER of 2^32 texts", func(r *raw) {
+		r.open(2, frame.SearchContainer, []byte("\x8b\x01\x03\x9a\xff\xff\xff\xff\x40"))
+	}, "message"},
+	{"SEARCH_CONTAINER from beyond 2^63", func(r *raw) {
+		r.open(2, frame.SearchContainer, []byte("\x8b\x01\x00\x81\x41x\xf4\xf4\x1b\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01\xf4\xf4"))
+	}, "message"},
+	{"COMPARE_CONTAINER that is no CBOR", func(r *raw) { r.open(2, frame.CompareContainer, []byte{0x85}) }, "message"},
+	{"COMPARE_CONTAINER with bytes behind it", func(r *raw) {
+		r.open(2, frame.CompareContainer, append(mustBytes(&comparePlan, compareRequest{1, 0, 1, 0, 1}), 0))
+	}, "message"},
+	{"COMPARE_CONTAINER without END", func(r *raw) {
+		r.frame(frame.Header{Stream: 2, Kind: frame.Open, Handle: frame.CompareContainer}, mustBytes(&comparePlan, compareRequest{1, 0, 1, 0, 1}))
+	}, "message"},
+	{"EXTENT_CONTAINER of a text", func(r *raw) { r.open(2, frame.ExtentContainer, []byte("\x82\x01\x61x")) }, "message"},
+	{"EXTENT_CONTAINER as a message", func(r *raw) { r.message(2, frame.ExtentContainer, mustBytes(&extentPlan, extentRequest{1, 0})) }, "handle"},
+	{"handle 26", func(r *raw) { r.open(2, frame.ExtentContainer+1, nil) }, "handle"},
 	{"READ_CONTAINER without END", func(r *raw) {
 		r.frame(frame.Header{Stream: 2, Kind: frame.Open, Handle: frame.ReadContainer}, mustBytes(&readPlan, readRequest{1, 0, 1}))
 	}, "message"},

@@ -29,6 +29,8 @@ func (up *lifted) pump(ctx context.Context) {
 	switch {
 	case errors.Is(err, mux.ErrUnwanted):
 		conn.Reset(up.st, mux.Unwanted, "")
+	case err != nil && up.carried: // no message is among its bytes
+		conn.Reset(up.st, mux.Failed, clip(err.Error()))
 	case err != nil:
 		conn.Send(ctx, up.st, frame.Error, up.l.failure(err), true)
 	default:
@@ -46,7 +48,7 @@ func (up *lifted) produce(ctx context.Context) (err error) {
 	if up.stream != nil {
 		return up.stream.Pump(func(payload []byte) error {
 			return up.l.conn.Send(ctx, up.st, frame.Item, payload, false)
-		}, up.l.positional)
+		}, up.l.positional.Load())
 	}
 	return up.copyReader(ctx)
 }

@@ -56,6 +56,9 @@ func (l *Link) target(h *callHeader, name []byte) (*Function, error) {
 	if l.cfg.Side == mux.WorkerSide {
 		f := l.cfg.Functions.lookup(name)
 		if f == nil {
+			f = l.cfg.builtin(name)
+		}
+		if f == nil {
 			h.Function = string(name)
 		}
 		return f, nil
@@ -110,7 +113,7 @@ func (l *Link) noFunction(h *callHeader) *Failure {
 func (l *Link) discardParts(parts []part, files []*os.File) {
 	l.discard(files)
 	for _, p := range parts {
-		if p.Kind > partStream {
+		if p.Kind > partStream && p.Kind != partCarried {
 			continue
 		}
 		if st, err := l.claim(p.Stream); err == nil {
@@ -124,7 +127,7 @@ func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 	l := in.l
 	in.args = in.fn.New()
 	if err := in.decode(args); err != nil {
-		if l.positional {
+		if l.positional.Load() {
 			return frame.Violated("message", "the argument of %q: %v", in.fn.Name, err)
 		}
 		l.discardParts(h.Parts, files)
@@ -149,7 +152,7 @@ func (in *Incoming) arrive(h *callHeader, args []byte, files []*os.File) error {
 // detail of a violation; else it is the answer.
 func (in *Incoming) decode(args []byte) error {
 	l := in.l
-	rules := codec.Rules{Positional: l.positional}
+	rules := codec.Rules{Positional: l.positional.Load()}
 	if l.cfg.serves() {
 		rules.Memory = ServiceDecoded
 	}
@@ -157,7 +160,7 @@ func (in *Incoming) decode(args []byte) error {
 	switch {
 	case err == nil && l.cfg.serves():
 		return l.charge(in, memory)
-	case err == nil || l.positional:
+	case err == nil || l.positional.Load():
 		return err
 	}
 	return in.misfit("%v", in.l.tellable(err))

@@ -96,7 +96,7 @@ func (c *Config) callTime(remaining int64) time.Duration {
 // lets a newer service say more than it knows, and a service lets a client fill
 // no memory.
 func (l *Link) resultRules() codec.Rules {
-	r := codec.Rules{Positional: l.positional}
+	r := codec.Rules{Positional: l.positional.Load()}
 	switch {
 	case l.cfg.serves():
 		r.Memory = ServiceDecoded

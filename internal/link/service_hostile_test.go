@@ -105,6 +105,7 @@ var toService = []struct {
 		r.open(1, frame.HashContainer, mustBytes(&hashPlan, hashRequest{1, 0, 1, "sha256"}))
 	}, "handle"},
 	{"OUTPUT", func(r *raw) { r.control(frame.Output, []byte("\x01text")) }, "handle"},
+	{"PAUSE", func(r *raw) { r.control(frame.Pause, nil) }, "handle"},
 	{"a second HELLO", func(r *raw) { r.control(frame.Hello, mustBytes(&helloPlan, hello(&Registry{}))) }, "handshake"},
 	{"a PING of 65 bytes", func(r *raw) { r.control(frame.Ping, make([]byte, 65)) }, "message"},
 	{"a PING of 5,000 bytes", func(r *raw) { r.control(frame.Ping, make([]byte, 5000)) }, "length"},

@@ -45,7 +45,7 @@ func TestServiceCompatible(t *testing.T) {
 			function("host.set", func(_ context.Context, a hostArgs) (newReply, error) {
 				return newReply{Was: a.Name, Since: 7, Why: map[string]int{"a": 1}}, nil
 			}))
-		if client.positional || len(client.Peer().Functions) > 0 || client.Peer().Build != "v2" {
+		if client.positional.Load() || len(client.Peer().Functions) > 0 || client.Peer().Build != "v2" {
 			t.Errorf("%+v", client.Peer())
 		}
 		set := function("host.set", func(context.Context, hostArgs) (oldReply, error) { return oldReply{}, nil })

@@ -2,6 +2,8 @@ package link
 
 import (
 	"errors"
+	"io"
+	"os"
 	"reflect"
 
 	"github.com/outwork-go/outwork/internal/codec"
@@ -22,9 +24,11 @@ func (r *landedReader) Read(p []byte) (int, error) {
 		return 0, r.err
 	}
 	n, err := r.ls.l.conn.Read(r.ls.ctx, r.st, p)
+	if errors.Is(err, mux.ErrMessage) {
+		_, err = r.ls.receive(r.st, noElement)
+	}
 	if err != nil {
-		r.err = r.ls.streamError(r.st, err)
-		r.ls.end(r.st)
+		r.err = r.ls.ended(r.st, err)
 	}
 	return n, r.err
 }
@@ -36,30 +40,6 @@ func (r *landedReader) Close() error {
 	return nil
 }
 
-// streamError is the sender's own error, when that is what ended the stream.
-func (ls *landings) streamError(st *mux.Stream, err error) error {
-	if !errors.Is(err, mux.ErrMessage) {
-		return err
-	}
-	h, payload, err := ls.l.conn.Receive(ls.ctx, st)
-	if err != nil {
-		return err
-	}
-	return ls.sourceError(h, payload)
-}
-
-func (ls *landings) sourceError(h frame.Handle, payload []byte) error {
-	err := frame.Violated("handle", "%s on a bulk stream", h)
-	if h == frame.Error {
-		var f *Failure
-		if f, err = ls.l.decodeFailure(payload); err == nil {
-			return f
-		}
-	}
-	ls.l.conn.Fail(err)
-	return err
-}
-
 // attach makes the field a stream that is read from st.
 func (ls *landings) attach(c *codec.Crossing, st *mux.Stream) {
 	field := c.Of(ls.value)
@@ -67,11 +47,11 @@ func (ls *landings) attach(c *codec.Crossing, st *mux.Stream) {
 		field.Set(reflect.New(field.Type().Elem()))
 	}
 	end := streamEnd(field)
-	end.Positional, end.Loose = ls.l.positional, ls.l.resultRules().Loose
+	end.Positional, end.Loose = ls.l.positional.Load(), ls.l.resultRules().Loose
 	end.Next = func() ([]byte, error) {
-		payload, err := ls.next(st)
+		payload, err := ls.receive(st, frame.Item)
 		if err != nil {
-			ls.end(st)
+			err = ls.ended(st, err)
 		}
 		return payload, err
 	}
@@ -84,11 +64,44 @@ func (ls *landings) attach(c *codec.Crossing, st *mux.Stream) {
 	}
 }
 
-// next is the next element.
-func (ls *landings) next(st *mux.Stream) ([]byte, error) {
+// noElement is the handle of the elements of a stream of bytes, which are no messages.
+const noElement frame.Handle = 0
+
+// receive takes a message off a stream: an element, which has that handle, or else how the sender
+// ends it, by an error of its own or by what breaks a rule.
+func (ls *landings) receive(st *mux.Stream, element frame.Handle) ([]byte, error) {
 	h, payload, err := ls.l.conn.Receive(ls.ctx, st)
-	if err == nil && h != frame.Item {
-		return nil, ls.sourceError(h, payload)
+	if err != nil || h == element {
+		return payload, err
 	}
-	return payload, err
+	err = frame.Violated("handle", "%s on a bulk stream", h)
+	if h == frame.Error {
+		var f *Failure
+		if f, err = ls.l.decodeFailure(payload); err == nil {
+			return nil, f
+		}
+	}
+	ls.l.conn.Fail(err)
+	return nil, err
+}
+
+// ended forgets a stream, of which err was the last that came, and returns what its reader gets:
+// the end, the sender's own error, why the call was given up if that is what closed the stream, or a
+// *Down if the link has ended before it.
+func (ls *landings) ended(st *mux.Stream, err error) error {
+	ls.end(st)
+	_, failed := errors.AsType[*Failure](err)
+	switch closed := errors.Is(err, os.ErrClosed); {
+	case err == io.EOF:
+		return err
+	case failed:
+	case closed && ls.ctx.Err() != nil:
+		err = ls.ctx.Err()
+	case !closed && ls.l.conn.Err() != nil && (ls.ctx.Err() == nil || !errors.Is(err, ls.ctx.Err())):
+		err = &Down{err, true}
+	}
+	if ls.told != nil {
+		err = ls.told(err)
+	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/codec"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/module"
@@ -143,6 +144,10 @@ func vectors(t *testing.T) []vector {
 		return of(answer(1, frame.Error), &failurePlan, *errs.encode(code, err, stack))
 	}
 	hashed := sha256.Sum256([]byte("bytes"))
+	quick, err := container.Hash(t.Context(), container.FromBytes([]byte("bytes")), container.HashXXH3)
+	if err != nil {
+		t.Fatal(err)
+	}
 	digest := bytes.Repeat([]byte{0xd1}, 32)
 	noParts := replyHeader{Parts: []part{}}
 	hi := greet{"world", 3, []byte("hi")}
@@ -164,6 +169,7 @@ func vectors(t *testing.T) []vector {
 		{"log_level", []vectorFrame{of(control(frame.LogLevel), &levelPlan, levelMessage{-4})}},
 		{"ping_pong", []vectorFrame{plain(control(frame.Ping), "alive?"), plain(control(frame.Pong), "alive?")}},
 		{"output", []vectorFrame{plain(control(frame.Output), "\x01to stdout\n"), plain(control(frame.Output), "\x02to stderr, no text: \xff")}},
+		{"pause", []vectorFrame{plain(control(frame.Pause), "")}},
 		{"call_plain", []vectorFrame{ofCall(1, callHeader{Function: "hello"}, hi, 0)}},
 		{"call_deadline", []vectorFrame{ofCall(1, callHeader{Function: "hello", Remaining: 1500000000}, hi, 0)}},
 		{"call_grants", []vectorFrame{ofCall(1, callHeader{Function: "hello", Parts: []part{}, Grants: []string{"ask", "tell"}}, hi, 0)}},
@@ -173,7 +179,17 @@ func vectors(t *testing.T) []vector {
 			ofCall(3, callHeader{Function: "hello", Parts: []part{bytesPart}, Grants: []string{}}, greet{Name: "world"}, 0),
 			plain(frame.Header{Stream: 1, Kind: frame.Data, Flags: frame.End}, "12345"),
 		}},
+		{"call_paged", []vectorFrame{
+			noted(ofCall(1, callHeader{Function: "hello", Parts: []part{{Field: 3, Kind: partPaged, Size: 1 << 30, Offset: 5, Immutable: true, Inline: []byte{}}}, Grants: []string{}}, greet{Name: "world"}, 0), "a container that stays at the manager, the fifth of the link"),
+			of(open(2, frame.ReadContainer, frame.End), &readPlan, readRequest{firstLent + 5, 4096, 5}),
+			of(answer(2, frame.Reply), &bytesReplyPlan, bytesReply{[]byte("bytes")}),
+		}},
 		{"reply", []vectorFrame{ofReply(noParts, hi)}},
+		{"reply_carried", []vectorFrame{
+			plain(open(2, frame.Bulk, 0), ""),
+			noted(ofReply(replyHeader{Parts: []part{{Field: 3, Kind: partCarried, Stream: 2, Size: 5, Immutable: true, Inline: []byte{}}}}, greet{Name: "world"}), "a container that comes as its bytes"),
+			plain(frame.Header{Stream: 2, Kind: frame.Data, Flags: frame.End}, "12345"),
+		}},
 		{"reply_parts", []vectorFrame{
 			plain(open(2, frame.Bulk, 0), ""),
 			ofReply(replyHeader{Parts: []part{{Field: 2, Kind: partBytes, Stream: 2, Size: 5, Inline: []byte{}}}}, greet{Name: "world"}),
@@ -208,14 +224,36 @@ func vectors(t *testing.T) []vector {
 			of(answer(2, frame.Reply), &bytesReplyPlan, bytesReply{[]byte("bytes")}),
 		}},
 		{"search_container", []vectorFrame{
-			of(open(2, frame.SearchContainer, frame.End), &searchPlan, searchRequest{9, []byte("magic"), 0, 1 << 30, 2, false}),
-			of(answer(2, frame.Reply), &searchReplyPlan, searchReply{[]int64{16, 1 << 20}, 1<<20 + 1, 2}),
-			of(open(4, frame.SearchContainer, frame.End), &searchPlan, searchRequest{9, []byte("magic"), 1<<20 + 1, 1 << 30, 2, false}),
-			of(answer(4, frame.Reply), &searchReplyPlan, searchReply{[]int64{}, -1, 0}),
+			of(open(2, frame.SearchContainer, frame.End), &searchPlan, textSearch(9, []byte("magic"), 0, 1<<30, 2, false)),
+			of(answer(2, frame.Reply), &searchReplyPlan, textFound(5, []int64{16, 1 << 20}, 1<<20+1, 2)),
+			of(open(4, frame.SearchContainer, frame.End), &searchPlan, textSearch(9, []byte("magic"), 1<<20+1, 1<<30, 2, false)),
+			of(answer(4, frame.Reply), &searchReplyPlan, textFound(5, []int64{}, -1, 0)),
 		}},
 		{"search_container_count", []vectorFrame{
-			of(open(2, frame.SearchContainer, frame.End), &searchPlan, searchRequest{9, []byte("magic"), 0, 1 << 30, 0, true}),
-			of(answer(2, frame.Reply), &searchReplyPlan, searchReply{[]int64{}, -1, 2}),
+			of(open(2, frame.SearchContainer, frame.End), &searchPlan, textSearch(9, []byte("magic"), 0, 1<<30, 0, true)),
+			of(answer(2, frame.Reply), &searchReplyPlan, textFound(5, []int64{}, -1, 2)),
+		}},
+		{"search_container_any", []vectorFrame{
+			of(open(2, frame.SearchContainer, frame.End), &searchPlan, searchRequest{Share: 9, Kind: 3, Texts: [][]byte{[]byte("magic"), []byte("mag")}, Fold: true, From: 16, Before: 1 << 20, To: 1 << 30, Limit: 3, Back: true}),
+			of(answer(2, frame.Reply), &searchReplyPlan, searchReply{[]int64{4096, 4096, 100}, []int64{3, 5, 3}, []int64{1, 0, 1}, 100, 3}),
+		}},
+		{"search_container_regexp", []vectorFrame{
+			of(open(2, frame.SearchContainer, frame.End), &searchPlan, searchRequest{Share: 9, Kind: 2, Texts: [][]byte{[]byte(`ma[a-z]+`)}, Before: 1 << 30, To: 1 << 30, Limit: 2}),
+			of(answer(2, frame.Reply), &searchReplyPlan, searchReply{[]int64{16, 100}, []int64{5, 4}, []int64{}, 104, 2}),
+		}},
+		{"compare_container", []vectorFrame{
+			of(open(2, frame.CompareContainer, frame.End), &comparePlan, compareRequest{9, 4096, firstLent + 5, 0, 1 << 20}),
+			of(answer(2, frame.Reply), &compareReplyPlan, compareReply{17}),
+			of(open(4, frame.CompareContainer, frame.End), &comparePlan, compareRequest{9, 4096, 9, 4096, 1 << 20}),
+			of(answer(4, frame.Reply), &compareReplyPlan, compareReply{-1}),
+		}},
+		{"extent_container", []vectorFrame{
+			of(open(2, frame.ExtentContainer, frame.End), &extentPlan, extentRequest{9, 0}),
+			of(answer(2, frame.Reply), &extentReplyPlan, extentReply{0x400000, 0x452000}),
+		}},
+		{"hash_container_xxh3", []vectorFrame{
+			of(open(2, frame.HashContainer, frame.End), &hashPlan, hashRequest{9, 4096, 5, "xxh3"}),
+			of(answer(2, frame.Reply), &bytesReplyPlan, bytesReply{quick}),
 		}},
 		{"hash_container", []vectorFrame{
 			of(open(2, frame.HashContainer, frame.End), &hashPlan, hashRequest{9, 4096, 5, "sha256"}),

@@ -85,7 +85,7 @@ func (s *State) admitOpen(h frame.Header) error {
 		return frame.Violated("stream", "OPEN of stream %d, which is this side's to open", h.Stream)
 	case uint64(h.Stream) < s.peerNext:
 		return frame.Violated("ended", "a second OPEN of stream %d", h.Stream)
-	case uint64(h.Stream) > s.peerNext:
+	case uint64(h.Stream) > s.peerNext && !s.Holes:
 		return frame.Violated("stream", "OPEN of stream %d, the next one is %d", h.Stream, s.peerNext)
 	case s.peers >= s.peerMax:
 		return frame.Violated("streams", "more than %d streams at once", s.peerMax)

@@ -8,7 +8,10 @@ import (
 )
 
 // Pending reports whether something could be written now.
-func (s *State) Pending() bool { return len(s.urgent) > 0 || len(s.ready) > 0 }
+func (s *State) Pending() bool { return len(s.urgent) > 0 || len(s.ready) > 0 && !s.held() }
+
+// waiting reports whether something waits that no credit is missing for.
+func (s *State) waiting() bool { return len(s.urgent) > 0 || len(s.ready) > 0 }
 
 // Queued is how many bytes of urgent frames wait to be written.
 func (s *State) Queued() int {
@@ -57,6 +60,7 @@ const maxBufs = 256
 func (s *State) Gather(b *Batch) {
 	b.bufs, b.headers, b.sent = b.bufs[:0], b.headers[:0], b.sent[:0]
 	s.writing = true
+	s.markAhead()
 	n := 0
 	for n < len(s.urgent) && n < maxBufs/2 && len(b.Files)+len(s.urgent[n].files) <= frame.MaxFDs {
 		b.bufs = append(b.bufs, s.urgent[n].buf)
@@ -71,6 +75,7 @@ func (s *State) Gather(b *Batch) {
 	if len(s.urgent) == 0 {
 		s.gatherBulk(b)
 	}
+	s.markBehind(b)
 	b.Bufs = b.bufs
 }
 
@@ -109,7 +114,7 @@ func (s *State) gatherBulk(b *Batch) {
 	if cap(b.headers) < maxBufs*frame.HeaderSize {
 		b.headers = make([]byte, 0, maxBufs*frame.HeaderSize) // never grown: Bufs point into it
 	}
-	for quantum := BulkQuantum; quantum > 0 && len(s.ready) > 0 && len(b.bufs) < maxBufs-2; {
+	for quantum := s.quantum(); quantum > 0 && len(s.ready) > 0 && len(b.bufs) < maxBufs-2; {
 		st := s.ready[0]
 		if len(st.queue) > 0 && len(b.Files)+len(st.queue[0].files) > frame.MaxFDs {
 			return

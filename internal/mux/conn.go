@@ -59,6 +59,7 @@ type Conn struct {
 	leader  *Waiter
 	never   Waiter // the serving goroutine's: its wait is never over
 	parked  waiters
+	asleep  waiters   // wait, and do not read meanwhile
 	slots   []*Waiter // wait for a stream
 	emptied []*Waiter // wait until there is none
 	waits   uint64    // counts waits that a context may end; from 1
@@ -77,13 +78,18 @@ type Conn struct {
 	heat    uint64    // counts what came
 	cooled  uint64    // heat when cool last looked
 	cooler  *time.Timer
+	pulse   Pulse
+	looked  time.Time
+	pulser  *time.Timer
 
 	// The right to write.
 	writing bool
 	full    bool // the transport is; the writer waits in PollSend
 	batch   Batch
 	wrote   *sync.Cond // after each write
-	broken  error      // the peer takes nothing any more; what it said is still read
+	out     uint64     // counts writes that took something
+	hush    hush
+	broken  error // the peer takes nothing any more; what it said is still read
 
 	rd reader // the holder's
 }
@@ -101,7 +107,8 @@ func NewConn(t Transport, s *State, h Handler, serving bool) *Conn {
 	c.ticker = stopped(c.tick)
 	c.stalls = stopped(c.stall)
 	c.cooler = stopped(c.cool)
-	c.rd.maxFiles = s.maxFiles()
+	c.pulser = stopped(c.look)
+	c.rd.maxFiles, c.rd.greeted = s.maxFiles(), s.Met
 	if !s.limits.Guarded {
 		c.rd.buf = make([]byte, readBuffer)
 	}
@@ -231,11 +238,14 @@ func (c *Conn) fail(err error) {
 	c.ticker.Stop()
 	c.stalls.Stop()
 	c.cooler.Stop()
+	c.pulser.Stop()
 	c.wrote.Broadcast()
-	for c.parked.first != nil {
-		w := c.parked.first
-		w.leave()
-		w.wake()
+	for _, q := range []*waiters{&c.parked, &c.asleep} {
+		for q.first != nil {
+			w := q.first
+			w.leave()
+			w.wake()
+		}
 	}
 	c.s.abandon()
 	c.bury()

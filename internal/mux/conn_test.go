@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -588,6 +589,37 @@ func TestSlotFreedByWriting(t *testing.T) {
 		m.Flushed()
 		if !m.Drained(time.Second) {
 			t.Error("not drained")
+		}
+	})
+}
+
+// A manager's link that nobody waits on holds no read buffer: there may be thousands.
+func TestRestingManagerIsSlim(t *testing.T) {
+	const links = 100
+	heap := func() int {
+		for range 3 { // pools take two
+			runtime.GC()
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		before := heap()
+		var conns []*mux.Conn
+		var far []mux.Transport
+		for range links {
+			a, b := transport.Pair()
+			m, _ := newConn(a, mux.ManagerSide, false, 4)
+			conns, far = append(conns, m), append(far, b)
+		}
+		rest()
+		if each := (heap() - before) / links; each > 20<<10 {
+			t.Errorf("a link at rest holds %d bytes", each)
+		}
+		for i, m := range conns {
+			m.Close()
+			far[i].Close()
 		}
 	})
 }

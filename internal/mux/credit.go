@@ -35,6 +35,7 @@ func (s *State) assemble(st *Stream, h frame.Header, ev Event) (Event, bool, err
 	if !st.partial {
 		st.partial, st.partHandle, st.partOpen = true, h.Handle, h.Kind == frame.Open
 		st.lengthen()
+		st.part = make([]byte, 0, st.expected)
 	}
 	st.part = append(st.part, ev.Payload...)
 	st.partFiles = append(st.partFiles, ev.Files...)
@@ -83,7 +84,7 @@ func (s *State) tooLong(st *Stream, h frame.Header, ev Event) (Event, bool, erro
 
 // consumed gives a message's credit back, unless a reader will.
 func (s *State) consumed(st *Stream, ev *Event) {
-	if st.in == nil {
+	if st.in == nil || st.pipe != nil {
 		s.Consume(st, ev.cost)
 		ev.cost = 0
 	}

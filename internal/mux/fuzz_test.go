@@ -21,6 +21,8 @@ func FuzzReceive(f *testing.F) {
 		{Stream: 3, Kind: frame.Reset, Length: 2},
 		{Stream: 1, Kind: frame.Credit, Length: 4},
 		{Kind: frame.Message, Handle: frame.Ping},
+		{Kind: frame.Message, Handle: frame.Pause},
+		{Kind: frame.Message, Handle: frame.Pong, Length: 8},
 	} {
 		f.Add(append(h.Append(nil), 0, 1, 2, 3))
 	}

@@ -67,6 +67,9 @@ func (c *Conn) inbound(ev *Event, direct bool) (done bool, err error) {
 	if st == nil || st.in == nil || ev.Kind == frame.Open {
 		return false, nil
 	}
+	if st.pipe != nil {
+		return c.piped(ev), nil
+	}
 	in := st.in
 	switch {
 	case ev.Kind == frame.Reset:
@@ -257,7 +260,7 @@ func (c *Conn) awaitItem(ctx context.Context, st *Stream) error {
 		case in.eof:
 			return io.EOF
 		case c.err != nil:
-			return c.err
+			return cut(c.err)
 		}
 		var w Waiter
 		in.reading = &w
@@ -266,10 +269,19 @@ func (c *Conn) awaitItem(ctx context.Context, st *Stream) error {
 		err := c.wait(ctx, &w)
 		in.reading = nil
 		if err != nil && len(in.items) == 0 && !in.eof {
-			return err
+			return cut(err)
 		}
 	}
 	return nil
+}
+
+// cut is why a link ended, for who reads a stream of it that has not: the end of the
+// link is no end of the stream.
+func cut(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // popItem gives the first item's credit back.

@@ -99,6 +99,9 @@ func (c *Conn) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.idling && c.err == nil {
+		if c.right == free { // or somebody reads meanwhile
+			c.slim()
+		}
 		c.mu.Unlock()
 		err := c.t.Park()
 		c.mu.Lock()

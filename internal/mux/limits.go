@@ -21,9 +21,9 @@ type Limits struct {
 	// Guarded says that the peer may be hostile, and memory is short: windows do
 	// not grow; what is longer than a window shares Message bytes, for arguments
 	// and for answers, and an argument keeps its share until it has been answered; a
-	// BULK stream brings nothing but DATA, and begins without credit. Guest says
+	// BULK stream brings nothing but DATA, and begins without credit. Client says
 	// that the peer is guarded.
-	Guarded, Guest bool
+	Guarded, Client bool
 }
 
 // usual are the limits of a State that is not told any.
@@ -38,5 +38,5 @@ func (s *State) Limit(l Limits) {
 	}
 }
 
-// Guest keeps to what a guarded peer asks for.
-func (s *State) Guest() { s.limits.Guest = true }
+// Client keeps to what a guarded peer asks for.
+func (s *State) Client() { s.limits.Client = true }

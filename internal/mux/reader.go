@@ -2,6 +2,7 @@ package mux
 
 import (
 	"os"
+	"sync/atomic"
 
 	"github.com/outwork-go/outwork/internal/frame"
 )
@@ -11,11 +12,11 @@ type reader struct {
 	buf      []byte
 	r, w     int // what is read and not handled
 	files    []*os.File
-	maxFiles int       // how many may wait there
-	batch    uint64    // counts reads
-	frames   uint64    // whole ones, counted
-	crowd    bool      // the last read brought more than one frame: others have just been woken too
-	bufs     [2][]byte // read's own
+	maxFiles int           // how many may wait there
+	batch    atomic.Uint64 // counts reads
+	frames   uint64        // whole ones, counted
+	crowd    bool          // the last read brought more than one frame: others have just been woken too
+	bufs     [2][]byte     // read's own
 
 	greeted bool // the preamble has come
 
@@ -31,7 +32,8 @@ type reader struct {
 	expected frame.Header
 	spare    []byte // for its payload
 
-	pool [][]byte // payloads that nobody needs any more; under the Conn's lock
+	pool    [][]byte // payloads that nobody needs any more; under the Conn's lock
+	dropped bool     // nothing is read any more; under the Conn's lock
 }
 
 // readBuffer is the size of a link's read buffer, in bytes: 64 KiB are a common
@@ -79,7 +81,7 @@ func (r *reader) recv(t Transport, bufs [][]byte) (int, error) {
 	if len(r.files) > r.maxFiles {
 		return 0, frame.Violated("fds", "%d file descriptors wait for their frame", len(r.files))
 	}
-	r.batch++
+	r.batch.Add(1)
 	return n, nil
 }
 
@@ -135,7 +137,7 @@ const (
 
 // recycle takes a payload back.
 func (r *reader) recycle(b []byte) {
-	if cap(b) >= expectAbove && cap(b) <= poolBytes && len(r.pool) < poolSize && r.buf != nil {
+	if cap(b) >= expectAbove && cap(b) <= poolBytes && len(r.pool) < poolSize && !r.dropped {
 		r.pool = append(r.pool, b)
 	}
 }
@@ -197,9 +199,10 @@ func (r *reader) receive(c *Conn, f whole) (ev Event, ok bool, err error) {
 	if err != nil {
 		return ev, false, err
 	}
+	c.pulse.away = false
 	ev, ok, err = c.s.Receive(f.Header, f.payload, f.owned, files)
 	if err == nil && ok {
-		ev.Batch = r.batch
+		ev.Batch = r.batch.Load()
 		var done bool
 		done, err = c.inbound(&ev, f.direct)
 		ok = !done
@@ -286,4 +289,5 @@ func (r *reader) take(n int) ([]*os.File, error) {
 func (r *reader) drop(s *State) {
 	s.shed(r.files)
 	r.files, r.body, r.buf, r.spare, r.pool = nil, nil, nil, nil, nil
+	r.dropped = true
 }

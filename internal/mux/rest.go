@@ -81,7 +81,8 @@ func (c *Conn) cool() {
 	c.rouse()
 }
 
-// slim lets go of what a link that rests does not need.
+// slim lets go of what a link that rests does not need: a guarded one, and a manager's that
+// nobody waits for.
 func (c *Conn) slim() {
 	c.rd.slim()
 	if cap(c.s.spare) > slimSpare {

@@ -23,9 +23,6 @@ func (c *Conn) Signal(w *Waiter) {
 	c.mu.Unlock()
 }
 
-// SignalLocked is Signal for the sent function of SendBytes.
-func (c *Conn) SignalLocked(w *Waiter) { c.signal(w) }
-
 func (c *Conn) signal(w *Waiter) {
 	if w.signaled {
 		return

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite testdata/*.txt with what the co
 // TestScripts runs testdata/*.txt: blocks of commands, a line of dashes, what they
 // say, an empty line. M is the manager's end, W the worker's:
 //
-//	link [window=N] [streams=N]          two fresh ends; M may open so many streams
+//	link [window=N] [streams=N] [holes]  two fresh ends; M may open so many streams; OPENs may skip numbers
 //	M open call|bulk|module N [end] [files=K]
 //	M message S HANDLE N [end] [files=K] | M data S N [end] | M reset S [REASON]
 //	M control HANDLE N                   a message of the link itself
@@ -108,6 +108,7 @@ func (w *world) link(args []string) {
 	for name, side := range map[string]Side{"M": ManagerSide, "W": WorkerSide} {
 		s := NewState(side, o.or("streams", 8))
 		s.Peer(o.or("window", Window), o.or("streams", 8))
+		s.Holes = o.has("holes")
 		w.ends[name] = &scripted{State: s, name: name, all: map[uint32]*Stream{}}
 	}
 }

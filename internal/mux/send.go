@@ -40,13 +40,11 @@ type Stream struct {
 	part              []byte
 	partFiles         []*os.File
 	partCost          int64
+	expected          int64 // bytes of the answer that was asked for; 0: nobody knows
 
-	in *inbox // of a BULK stream that this side reads
+	in   *inbox // of a BULK stream that this side reads, or of a RELAY
+	pipe *Pipe  // of a RELAY
 }
-
-// Half reports whether st has a direction of this side's, which this side must
-// end: all streams have, but BULK ones that the peer opened.
-func (st *Stream) Half() bool { return st.in == nil }
 
 // chunk is bytes that wait to be sent: a message or data of any length.
 type chunk struct {
@@ -98,7 +96,8 @@ func (s *State) send(st *Stream, c chunk) {
 		return
 	}
 	h := frame.Header{Stream: st.ID, Kind: c.kind, Handle: c.handle, Length: uint32(len(c.payload))}
-	if len(st.queue) > 0 || c.begun || len(c.payload) > UrgentMessage || st.credit < cost(h) || c.kind == frame.Data && len(c.payload) > 0 {
+	if len(st.queue) > 0 || c.begun || len(c.payload) > UrgentMessage || st.credit < cost(h) ||
+		c.kind == frame.Data && len(c.payload) > 0 && st.pipe == nil || !s.hurries(st, c) {
 		st.queue = append(st.queue, c)
 		st.ending = c.end
 		s.makeReady(st)

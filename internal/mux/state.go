@@ -6,6 +6,9 @@
 // something reads for itself, and whoever has something to send writes, for
 // others too. Conn says how in its own comment.
 //
+// A link to another host is paced (State.Pace), so that bulk does not queue where small
+// frames cannot overtake it, and watched (Conn.Watch), so that its silence ends it.
+//
 // It promises that the frames of one stream arrive in the order in which they were
 // sent, that a slow reader of one stream delays no other, and that what is
 // buffered is bounded. It does not look into messages: package link does.
@@ -16,6 +19,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"time"
 
 	"github.com/outwork-go/outwork/internal/frame"
 )
@@ -102,6 +106,16 @@ type State struct {
 	orphans []func()  // sent functions of dropped chunks that a write may still use
 	ready   []*Stream // with queued chunks and credit
 
+	pace  *pace // nil: bulk is sent as fast as the transport takes it
+	clock func() time.Duration
+
+	// Holes says that the peer's OPENs may skip numbers: somebody in between answers
+	// some of them.
+	Holes bool
+
+	// Met says that both preambles have crossed already.
+	Met bool
+
 	// Record, when set, sees every frame.
 	Record func(sent bool, h frame.Header, payload []byte)
 }
@@ -125,8 +139,15 @@ func NewState(side Side, peerStreams int) *State {
 	return s
 }
 
-// Peer sets what the peer's HELLO announced.
+// Peer sets what the peer's HELLO announced. A stream that was opened before that has
+// begun with the least that may be.
 func (s *State) Peer(window, streams int) {
+	for _, st := range s.streams {
+		if s.opened(st.ID) && !s.limits.Client {
+			st.credit += int64(window) - s.window
+			s.makeReady(st)
+		}
+	}
 	s.window, s.ownMax, s.greeted = int64(window), streams, true
 }
 
@@ -187,8 +208,11 @@ func (s *State) openLong(st *Stream, c chunk) {
 func (s *State) add(id uint32, handle frame.Handle) *Stream {
 	window := int64(s.limits.Window)
 	st := &Stream{ID: id, sendOpen: true, recvOpen: true, credit: s.window, window: window, allowed: window}
-	if handle == frame.Bulk {
+	switch handle {
+	case frame.Bulk:
 		s.makeOneWay(st)
+	case frame.Relay:
+		st.in, st.pipe = &inbox{}, &Pipe{st: st}
 	}
 	s.streams[id] = st
 	return st
@@ -199,7 +223,7 @@ func (s *State) add(id uint32, handle frame.Handle) *Stream {
 func (s *State) makeOneWay(st *Stream) {
 	if s.opened(st.ID) {
 		st.recvOpen = false
-		if s.limits.Guest {
+		if s.limits.Client {
 			st.credit = frame.HeaderSize
 		}
 		return
@@ -228,11 +252,14 @@ func (s *State) Receive(h frame.Header, payload []byte, owned bool, files []*os.
 	}
 	ev = Event{Kind: h.Kind, Handle: h.Handle, Payload: payload, Owned: owned, End: h.Flags&frame.End != 0, Files: files}
 	if h.Stream == 0 {
+		if h.Handle == frame.Pong && s.pace != nil {
+			s.ponged(payload)
+		}
 		return ev, true, nil
 	}
 	if h.Kind == frame.Open {
 		ev.Stream = s.add(h.Stream, h.Handle)
-		s.peerNext += 2
+		s.peerNext = uint64(h.Stream) + 2
 		s.peers++
 	} else if ev.Stream = s.streams[h.Stream]; ev.Stream == nil {
 		return ev, false, nil
@@ -258,7 +285,7 @@ func (s *State) receiveOn(st *Stream, h frame.Header, ev Event) (Event, bool, er
 	// Nobody listens any more: let the peer come to its end. But whole messages
 	// go up still: a result that is not wanted names BULK streams, which must
 	// be reset too.
-	if st.reset && (st.in != nil || h.Kind == frame.Data) {
+	if st.reset && (st.in != nil && st.pipe == nil || h.Kind == frame.Data) {
 		st.partial = h.Flags&frame.More != 0
 		st.partHandle = h.Handle
 		s.drop(st, h, ev.Files)

@@ -29,6 +29,25 @@ func (c *Conn) Open(ctx context.Context, handle frame.Handle, payload []byte, en
 	return nil, err
 }
 
+// Ask is Open, without files, for a request whose answer has n bytes, which are taken
+// as they come: its sender does not wait for credit.
+func (c *Conn) Ask(ctx context.Context, handle frame.Handle, payload []byte, n int64, user any) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.awaitSlot(ctx); err != nil {
+		return err
+	}
+	st, err := c.s.Open(handle, payload, true, nil)
+	if err != nil {
+		c.fail(err)
+		return err
+	}
+	st.User, st.expected = user, n
+	c.s.widen(st, n)
+	c.flush(true)
+	return nil
+}
+
 // Exchange opens a stream with its one message, ends this side's direction, and
 // waits for w, which the Handler signals. It is Open and Wait, but takes the
 // lock once. *st is set before anything can come for the stream.

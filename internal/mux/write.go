@@ -30,7 +30,14 @@ const drainedBelow = 512 << 10 // bytes
 
 // Flushed waits until all that is queued, and may be sent, was written.
 func (c *Conn) Flushed() {
-	c.afterWrite(context.Background(), func() bool { return !c.writing && !c.s.Pending() })
+	c.afterWrite(context.Background(), func() bool { return !c.writing && !c.s.waiting() })
+}
+
+// paused waits until PAUSE was written, for d at most.
+func (c *Conn) paused(d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return c.afterWrite(ctx, func() bool { return c.hush != hushWanted && !c.writing })
 }
 
 // afterWrite waits until ok, which is asked after each write. It does not read:
@@ -98,7 +105,7 @@ func (c *Conn) flushes(patient bool) {
 
 // writable reports whether there is something to write and nobody who does.
 func (c *Conn) writable() bool {
-	return !c.writing && c.err == nil && c.broken == nil && c.s.Pending()
+	return !c.writing && c.err == nil && c.broken == nil && (c.hush == hushWanted || c.hush == loud && c.s.Pending())
 }
 
 // readerWrites reports whether the holder of the right to read will look at the
@@ -127,15 +134,8 @@ func (c *Conn) progress() {
 // write sends until nothing is left or the transport is full, which it reports.
 func (c *Conn) write() (full bool) {
 	for c.err == nil {
-		if c.batch.Empty() {
-			if !c.s.Pending() {
-				return false
-			}
-			c.s.Gather(&c.batch)
-			if c.batch.Empty() { // what was to be sent has been dropped
-				c.s.Written(&c.batch)
-				continue
-			}
+		if c.batch.Empty() && !c.gather() {
+			return false
 		}
 		c.mu.Unlock()
 		files := c.batch.Files
@@ -144,6 +144,9 @@ func (c *Conn) write() (full bool) {
 			closeFiles(files)
 		}
 		c.mu.Lock()
+		if n > 0 {
+			c.out++
+		}
 		c.batch.Advance(n)
 		rest := !c.batch.Empty()
 		if !rest {
@@ -159,6 +162,26 @@ func (c *Conn) write() (full bool) {
 		}
 	}
 	return false
+}
+
+// gather fills the empty batch with what goes next, and reports whether there is
+// something.
+func (c *Conn) gather() bool {
+	switch c.hush {
+	case hushWanted:
+		c.batch.Bufs = append(c.batch.bufs[:0], c.s.pause())
+		c.hush = hushed
+		return true
+	case hushed:
+		return false
+	}
+	for c.batch.Empty() && c.s.Pending() {
+		c.s.Gather(&c.batch)
+		if c.batch.Empty() { // what was to be sent has been dropped
+			c.s.Written(&c.batch)
+		}
+	}
+	return !c.batch.Empty()
 }
 
 // writeRest goes on writing while the transport is full. It is called and

@@ -35,3 +35,16 @@ func (r *ring) bytes() []byte {
 	defer r.mu.Unlock()
 	return slices.Concat(r.buf[r.start:], r.buf[:r.start])
 }
+
+// Tail keeps the last TailSize bytes that were written to it. The zero value is empty.
+// It is safe for concurrent use.
+type Tail struct{ r ring }
+
+// Write keeps p. It never fails.
+func (t *Tail) Write(p []byte) (int, error) {
+	t.r.write(p)
+	return len(p), nil
+}
+
+// Bytes are a copy of what is kept.
+func (t *Tail) Bytes() []byte { return t.r.bytes() }

@@ -5,14 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	// maxSequence is the length in bytes at which an escape sequence is
-	// refused. A colour of foreground, background and underline each in
-	// 24 bits takes about 60.
-	maxSequence = 128
+// MaxSequence is the length in bytes at which an escape sequence is refused. A
+// colour of foreground, background and underline each in 24 bits takes about 60.
+const MaxSequence = 128
 
-	esc = 0x1b
-)
+const esc = 0x1b
 
 // A Sanitizer makes the output of an untrusted program safe for a terminal.
 // Text in valid UTF-8, \n \r \t \b and a short list of escape sequences pass:
@@ -24,7 +21,7 @@ const (
 // to the output. It holds back at most one unfinished sequence or rune. The
 // zero value is ready; it is not safe for concurrent use.
 type Sanitizer struct {
-	held [maxSequence]byte // an unfinished sequence (it begins with esc) or rune
+	held [MaxSequence]byte // an unfinished sequence (it begins with esc) or rune
 	n    int               // how much of held is used
 }
 
@@ -39,7 +36,7 @@ func Sanitize(p []byte) []byte {
 func (s *Sanitizer) Append(dst, p []byte) []byte {
 	for len(p) > 0 {
 		if s.n == 0 {
-			k := plain(p)
+			k := TextPrefix(p)
 			dst = append(dst, p[:k]...)
 			p = p[k:]
 			if len(p) == 0 {
@@ -123,9 +120,9 @@ func (s *Sanitizer) rune(dst []byte) []byte {
 	return dst
 }
 
-// plain is the length of the longest prefix of p that passes as it is and
+// TextPrefix is the length of the longest prefix of p that is text (IsText) and
 // ends between two runes.
-func plain(p []byte) int {
+func TextPrefix(p []byte) int {
 	for i := 0; i < len(p); {
 		if p[i] < utf8.RuneSelf {
 			if !isPlain(p[i]) {
@@ -145,6 +142,14 @@ func plain(p []byte) int {
 
 func isPlain(b byte) bool {
 	return b >= ' ' && b <= '~' || b == '\n' || b == '\r' || b == '\t' || b == '\b'
+}
+
+// IsText reports whether a rune passes a Sanitizer as it is: also \n \r \t and \b do.
+func IsText(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= 0 && isPlain(byte(r))
+	}
+	return isPlainRune(r)
 }
 
 // isPlainRune reports whether a rune past ASCII is text. C1 controls begin

@@ -79,7 +79,7 @@ func TestSanitizerBoundsSequences(t *testing.T) {
 	if want := `\x1b` + in[1:]; string(got) != want {
 		t.Fatalf("got %d bytes, want the %d of the input escaped", len(got), len(want))
 	}
-	long := "\x1b[" + strings.Repeat("1;", (maxSequence-4)/2) + "m"
+	long := "\x1b[" + strings.Repeat("1;", (MaxSequence-4)/2) + "m"
 	if got := string(Sanitize([]byte(long))); got != long {
 		t.Errorf("a sequence of %d bytes became %q", len(long), got)
 	}

@@ -23,7 +23,7 @@ const (
 // byte more. Terminals answer some sequences as if typed; all of those are
 // refused.
 func judge(seq []byte) verdict {
-	if len(seq) == maxSequence {
+	if len(seq) == MaxSequence {
 		return refused
 	}
 	switch seq[1] {
@@ -75,19 +75,19 @@ func verdictOf(ok bool) verdict {
 func isControl(params []byte, final byte) bool {
 	switch {
 	case final == 'm': // colours
-		return areNumbers(params, ";:")
+		return AreNumbers(params, ";:")
 	case final == 's', final == 'u': // save, restore the cursor; more with parameters
 		return len(params) == 0
 	case strings.IndexByte("ABCDEFGHIZ`adef", final) >= 0, // move the cursor
 		strings.IndexByte("JKX", final) >= 0: // erase
-		return areNumbers(params, ";")
+		return AreNumbers(params, ";")
 	}
 	return false
 }
 
-// areNumbers reports whether p is numbers, which may be empty, between
-// separators.
-func areNumbers(p []byte, separators string) bool {
+// AreNumbers reports whether p is numbers of at most five digits, which may be empty,
+// between separators.
+func AreNumbers(p []byte, separators string) bool {
 	digits := 0
 	for _, b := range p {
 		switch {

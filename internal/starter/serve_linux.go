@@ -6,19 +6,20 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/outwork-go/outwork/internal/host"
+	"github.com/outwork-go/outwork/internal/confine"
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/supervise"
 	"github.com/outwork-go/outwork/internal/transport"
 )
 
 // server is the starter's side.
 type server struct {
-	sup *host.Supervisor
+	sup *supervise.Supervisor
 
 	mu       sync.Mutex
 	last     uint64
-	children map[uint64]*host.Child
+	children map[uint64]*supervise.Child
 }
 
 // Serve is all that a starter does. It returns when its manager is gone, and
@@ -28,11 +29,11 @@ func Serve() error {
 	if err != nil {
 		return err
 	}
-	sup, err := host.New()
+	sup, err := supervise.New()
 	if err != nil {
 		return err
 	}
-	s := &server{sup: sup, children: map[uint64]*host.Child{}}
+	s := &server{sup: sup, children: map[uint64]*supervise.Child{}}
 	_, _, _, reg := functions(does{s.start, s.wait, s.signal})
 	l := link.New(t, link.Config{
 		Side: mux.WorkerSide, Serving: true, Functions: reg, Errors: &link.Errors{},
@@ -43,13 +44,7 @@ func Serve() error {
 }
 
 func (s *server) start(_ context.Context, a *startArgs) (*startReply, error) {
-	for _, f := range []*os.File{a.Stdin, a.Stdout, a.Stderr} {
-		setBlocking(f)
-	}
-	c, err := s.sup.Start(host.Spec{
-		Path: a.Path, Args: a.Args, Env: a.Env, Dir: a.Dir,
-		Files: []*os.File{a.Stdin, a.Stdout, a.Stderr, a.Link},
-	})
+	c, err := s.begin(a)
 	for _, f := range []*os.File{a.Link, a.Stdin, a.Stdout, a.Stderr} {
 		if f != nil {
 			f.Close()
@@ -65,18 +60,19 @@ func (s *server) start(_ context.Context, a *startArgs) (*startReply, error) {
 	return &startReply{ID: s.last, PID: c.Pid(), Pidfd: c.Pidfd()}, nil
 }
 
-// setBlocking makes f what programs expect of their standard streams. A pipe of Go's
-// does not block, and that goes along with its descriptor.
-func setBlocking(f *os.File) {
-	if f == nil {
-		return
+// begin starts what a says.
+func (s *server) begin(a *startArgs) (*supervise.Child, error) {
+	policy, err := confine.Decode(a.Confine)
+	if err != nil {
+		return nil, err
 	}
-	if raw, err := f.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) { syscall.SetNonblock(int(fd), false) }) // what it cannot be it need not be
-	}
+	return s.sup.Start(supervise.Spec{
+		Path: a.Path, Args: a.Args, Env: a.Env, Dir: a.Dir, Session: a.Session, Confine: policy,
+		Files: []*os.File{a.Stdin, a.Stdout, a.Stderr, a.Link},
+	})
 }
 
-func (s *server) child(id uint64) (*host.Child, error) {
+func (s *server) child(id uint64) (*supervise.Child, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.children[id]; c != nil {
@@ -100,7 +96,7 @@ func (s *server) wait(ctx context.Context, id *uint64) (*Exit, error) {
 	delete(s.children, *id)
 	s.mu.Unlock()
 	e := c.Exit()
-	return &Exit{e.Code, int(e.Signal), e.User, e.System, e.MaxRSS}, nil
+	return &e, nil
 }
 
 func (s *server) signal(_ context.Context, a *signalArgs) (*struct{}, error) {

@@ -11,10 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/outwork-go/outwork/internal/host"
+	"github.com/outwork-go/outwork/internal/confine"
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/mux"
 	"github.com/outwork-go/outwork/internal/output"
+	"github.com/outwork-go/outwork/internal/supervise"
 	"github.com/outwork-go/outwork/internal/transport"
 )
 
@@ -52,6 +53,9 @@ func New(ctx context.Context) (*Starter, error) {
 	if _, err := s.l.Greeted(ctx); err != nil {
 		s.proc.Kill()
 		s.Close()
+		if ctx.Err() == nil {
+			err = &link.Down{Err: err}
+		}
 		return nil, fmt.Errorf("start the starter (this program again): %w%s", err, s.lastWords())
 	}
 	return s, nil
@@ -108,6 +112,8 @@ type Command struct {
 	Path           string // of the executable; empty: this program
 	Args, Env      []string
 	Dir            string
+	Confine        *confine.Policy
+	Session        bool     // in a session of its own, without a terminal
 	Stdin          *os.File // nil: nothing to read; it stays the caller's
 	Stdout, Stderr *os.File // write ends; they stay the caller's
 	Link           *os.File // becomes LinkFD; it stays the caller's
@@ -154,7 +160,7 @@ func (s *Starter) launch(c Command) (*Process, error) {
 	if c.Path == "" {
 		c.Path = "/proc/self/exe"
 	}
-	v, err := s.l.Call(context.Background(), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Link, c.Stdin, c.Stdout, c.Stderr}, nil)
+	v, err := s.l.Call(context.Background(), s.start, &startArgs{c.Path, c.Args, c.Env, c.Dir, c.Session, c.Confine.Encode(), c.Link, c.Stdin, c.Stdout, c.Stderr}, nil)
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -165,6 +171,9 @@ func (s *Starter) launch(c Command) (*Process, error) {
 func (s *Starter) explain(err error) error {
 	if _, ok := errors.AsType[*link.Down](err); ok {
 		return fmt.Errorf("the starter is lost: %w%s", err, s.lastWords())
+	}
+	if errors.Is(err, syscall.EMFILE) {
+		return fmt.Errorf("this process may open no more files (raise ulimit -n, or have fewer workers): %w", syscall.EMFILE)
 	}
 	return err
 }
@@ -179,8 +188,8 @@ func (p *Process) Wait() (Exit, error) {
 	}
 	pidfd, ferr := p.file()
 	if ferr == nil {
-		host.SignalPidfd(pidfd, syscall.SIGKILL)
-		ferr = host.WaitPidfd(pidfd)
+		supervise.SignalPidfd(pidfd, syscall.SIGKILL)
+		ferr = supervise.WaitPidfd(pidfd)
 		pidfd.Close()
 	}
 	return Exit{Code: -1, Signal: int(syscall.SIGKILL)}, errors.Join(p.s.explain(err), ferr)
@@ -199,7 +208,7 @@ func (p *Process) file() (*os.File, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("dup", err)
 	}
-	return host.NewPidfd(uintptr(fd))
+	return supervise.NewPidfd(uintptr(fd))
 }
 
 func (p *Process) close() {

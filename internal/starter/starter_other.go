@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+
+	"github.com/outwork-go/outwork/internal/confine"
 )
 
 var errNeedsLinux = errors.New("starting workers needs Linux, and this is " + runtime.GOOS + ": outworktest runs functions in this process")
@@ -32,6 +34,7 @@ type Command struct {
 	Path           string
 	Args, Env      []string
 	Dir            string
+	Confine        *confine.Policy
 	Stdout, Stderr *os.File
 	Link           *os.File
 }

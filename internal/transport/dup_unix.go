@@ -4,6 +4,7 @@ package transport
 
 import (
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +19,9 @@ func Dup(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// dupFD is Dup as a number, which Go's poller does not know.
-func dupFD(f *os.File) (fd int, err error) {
-	raw, err := f.SyscallConn()
+// dupFD is another descriptor of what c is, as a number, which Go's poller does not know.
+func dupFD(c syscall.Conn) (fd int, err error) {
+	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0, err
 	}

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"os"
 	"syscall"
 	"unsafe"
@@ -40,6 +39,20 @@ func NewPipes(r, w *os.File) (mux.Transport, error) {
 	return p, nil
 }
 
+// Stdio are two pipes for a process's standard input and output, and r and w what they
+// lead to, as NewPipes takes them.
+func Stdio() (r, w, stdin, stdout *os.File, err error) {
+	if stdin, w, err = os.Pipe(); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	if r, stdout, err = os.Pipe(); err != nil {
+		stdin.Close()
+		w.Close()
+		return nil, nil, nil, nil, err
+	}
+	return r, w, stdin, stdout, nil
+}
+
 // Recv is of mux.Transport.
 func (p *pipes) Recv(bufs [][]byte) (int, []*os.File, error) {
 	m := over(bufs)
@@ -50,8 +63,6 @@ func (p *pipes) Recv(bufs [][]byte) (int, []*os.File, error) {
 	}
 	return n, nil, nil
 }
-
-var errPlain = errors.New("files cannot cross a plain stream of bytes")
 
 // Send is of mux.Transport. That nobody reads any more is EPIPE: Go lets SIGPIPE
 // end a process for its standard output alone.
@@ -74,3 +85,16 @@ func (m *message) transfer(call uintptr, fd int) (int, syscall.Errno) {
 		}
 	}
 }
+
+// CloseSend tells the other side that nothing more comes. It is for who sends.
+func (p *pipes) CloseSend() error {
+	if p.out == noFD || p.out == p.in {
+		return nil
+	}
+	fd := p.out
+	p.out = noFD
+	return os.NewSyscallError("close", unix.Close(fd))
+}
+
+// noFD is a descriptor that was closed.
+const noFD = -1

@@ -13,7 +13,7 @@ import (
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
-// Socket is a connected unix stream socket. It reads and writes with recvmsg and
+// Socket is a connected stream socket, of which one of a unix domain carries files. It reads and writes with recvmsg and
 // sendmsg that never block, and waits as waiter does.
 type Socket struct{ waiter }
 
@@ -109,12 +109,21 @@ func received(call string, n int, errno syscall.Errno) error {
 	switch {
 	case errno == unix.EAGAIN:
 		return mux.ErrAgain
-	case errno == unix.ECONNRESET, errno == 0 && n == 0:
+	case errno == 0 && n == 0, isLoss(errno):
 		return io.EOF
 	case errno != 0:
 		return os.NewSyscallError(call, errno)
 	}
 	return nil
+}
+
+// isLoss reports whether errno says that the peer has gone, or cannot be reached.
+func isLoss(errno syscall.Errno) bool {
+	switch errno {
+	case unix.ECONNRESET, unix.ECONNABORTED, unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ENETDOWN:
+		return true
+	}
+	return false
 }
 
 // sent is what a write that must not block has come to.
@@ -203,4 +212,9 @@ func (s *Socket) sendFiles(m *message, files []*os.File) (n int, err error) {
 		return 0, err
 	}
 	return n, err
+}
+
+// CloseSend tells the other side that nothing more comes.
+func (s *Socket) CloseSend() error {
+	return os.NewSyscallError("shutdown", unix.Shutdown(s.out, unix.SHUT_WR))
 }

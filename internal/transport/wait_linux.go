@@ -82,11 +82,14 @@ func (b *bell) close() {
 func (w *waiter) Poll() error {
 	w.drop()
 	event, err := w.poll.make()
-	if err != nil {
+	if err != nil && !starved(err) {
 		return err
 	}
 	if w.woken.Swap(false) || w.stopped.Load() {
 		return nil
+	}
+	if err != nil {
+		return briefly(w.in, unix.POLLIN)
 	}
 	fds := [2]unix.PollFd{{Fd: int32(w.in), Events: unix.POLLIN}, {Fd: int32(event), Events: unix.POLLIN}}
 	_, err = poll(fds[:], 0)
@@ -136,7 +139,13 @@ const patience = 10 * time.Millisecond
 // PollSend is of mux.Transport.
 func (w *waiter) PollSend() error {
 	event, err := w.stop.make()
-	if err != nil || w.stopped.Load() {
+	if w.stopped.Load() {
+		return nil
+	}
+	if starved(err) {
+		return briefly(w.out, unix.POLLOUT)
+	}
+	if err != nil {
 		return err
 	}
 	ready, err := poll([]unix.PollFd{{Fd: int32(w.out), Events: unix.POLLOUT}, {Fd: int32(event), Events: unix.POLLIN}}, patience)
@@ -144,6 +153,9 @@ func (w *waiter) PollSend() error {
 		return err
 	}
 	f, err := polled(w.out)
+	if starved(err) {
+		return nil // it has waited for a while, and is called again
+	}
 	if err != nil {
 		return err
 	}
@@ -178,10 +190,33 @@ func polled(fd int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "link"), nil
 }
 
+// starved reports whether err is that no more descriptors are to be had. A link does not break of that:
+// it waits in short polls meanwhile, which occupy a thread each, and return before anything has happened.
+func starved(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM)
+}
+
+// briefly waits until fd is ready, for patience at most.
+func briefly(fd int, events int16) error {
+	_, err := poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, patience)
+	return err
+}
+
+// parkBriefly is Park without a descriptor for Go's poller.
+func (w *waiter) parkBriefly() error {
+	if w.unpark.Swap(false) || w.stopped.Load() {
+		return nil
+	}
+	return briefly(w.in, unix.POLLIN)
+}
+
 // Park is of mux.Transport. The descriptor is known to Go's poller only meanwhile:
 // it would wake a thread for each message else, also while somebody is in Poll.
 func (w *waiter) Park() error {
 	f, err := polled(w.in)
+	if starved(err) {
+		return w.parkBriefly()
+	}
 	if err != nil {
 		return err
 	}
@@ -193,7 +228,11 @@ func (w *waiter) Park() error {
 // Rest is of mux.Transport.
 func (w *waiter) Rest() (err error) {
 	if w.kept == nil {
-		if w.kept, err = polled(w.in); err != nil {
+		w.kept, err = polled(w.in)
+		if starved(err) {
+			return w.parkBriefly()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -256,7 +295,7 @@ func (w *waiter) Close() error {
 	w.poll.close()
 	w.stop.close()
 	err := unix.Close(w.in)
-	if w.out != w.in {
+	if w.out != w.in && w.out != noFD {
 		err = errors.Join(err, unix.Close(w.out))
 	}
 	return os.NewSyscallError("close", err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/script/python"
 )
 
@@ -82,7 +83,7 @@ func TestCancelledScripts(t *testing.T) {
 			source := fmt.Sprintf("import outwork, select, subprocess, sys, threading, time\ntry:\n  print('running %d', flush=True)\n  %s\nfinally:\n  print('cleaned %d')", i, body, i)
 			t.Log(body)
 			err := w.cancelled(func(ctx context.Context) error {
-				_, err := w.try(outwork.WithGrants(ctx, ask), source)
+				_, err := w.try(call.WithGrants(ctx, ask), source)
 				return err
 			}, fmt.Sprintf("running %d\n", i))
 			if !errors.Is(err, context.Canceled) {
@@ -102,54 +103,58 @@ func TestCancelledScripts(t *testing.T) {
 
 // TestCancelledOften: cancelling at any moment loses neither the worker nor an answer.
 func TestCancelledOften(t *testing.T) {
-	w := newWorld(t, socket, debian(t), func(m *outwork.Manager) { m.Grace = time.Minute })
-	w.run("def f(n):\n  for i in range(n): pass\n  return n" + functions)
-	m := w.Import("m")
-	var wg sync.WaitGroup
-	for g := range 4 {
-		wg.Go(func() {
-			for i := range 300 {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%50)*40*time.Microsecond)
-				v, err := m.Call(ctx, "f", (i+g)*50)
-				cancel()
-				if err == nil && v.Any() != int64((i+g)*50) {
-					t.Errorf("%v, want %d", v, (i+g)*50)
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t), func(m *outwork.Manager) { m.Grace = time.Minute })
+		w.run("def f(n):\n  for i in range(n): pass\n  return n" + functions)
+		m := python.Import(w.Worker, "m")
+		var wg sync.WaitGroup
+		for g := range 4 {
+			wg.Go(func() {
+				for i := range 300 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%50)*40*time.Microsecond)
+					v, err := m.Call(ctx, "f", (i+g)*50)
+					cancel()
+					if err == nil && v.Any() != int64((i+g)*50) {
+						t.Errorf("%v, want %d", v, (i+g)*50)
+					}
+					if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(err)
+						return
+					}
 				}
-				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	w.quiet()
-	if v, err := m.Call(t.Context(), "f", 7); err != nil || v.Any() != int64(7) {
-		t.Error(v, err)
-	}
-	if w.errs.String() != "" {
-		t.Errorf("stderr: %s", w.errs)
-	}
+			})
+		}
+		wg.Wait()
+		w.quiet()
+		if v, err := m.Call(t.Context(), "f", 7); err != nil || v.Any() != int64(7) {
+			t.Error(v, err)
+		}
+		if w.errs.String() != "" {
+			t.Errorf("stderr: %s", w.errs)
+		}
+	})
 }
 
 // TestOverdue: what ignores its cancellation is ended with its worker, which says so.
 func TestOverdue(t *testing.T) {
-	for name, source := range map[string]string{
-		"it catches": "import time\nprint('running', flush=True)\nwhile True:\n  try: time.sleep(600)\n  except KeyboardInterrupt: pass",
-		"in C":       "print('running', flush=True)\n9**9**9",
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, socket, debian(t), func(m *outwork.Manager) { m.Grace = 50 * time.Millisecond })
-			err := w.cancelled(func(ctx context.Context) error { _, err := w.try(ctx, source); return err }, "running\n")
-			if !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
-			<-w.Done()
-			if got := fmt.Sprint(w.Err()); !strings.Contains(got, "killed: a call did not return within 50ms of being cancelled") {
-				t.Error(got)
-			}
-		})
-	}
+	ways(t, func(t *testing.T, h how) {
+		for name, source := range map[string]string{
+			"it catches": "import time\nprint('running', flush=True)\nwhile True:\n  try: time.sleep(600)\n  except KeyboardInterrupt: pass",
+			"in C":       "print('running', flush=True)\n9**9**9",
+		} {
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t, h, debian(t), func(m *outwork.Manager) { m.Grace = 50 * time.Millisecond })
+				err := w.cancelled(func(ctx context.Context) error { _, err := w.try(ctx, source); return err }, "running\n")
+				if !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				<-w.Done()
+				if got := fmt.Sprint(w.Err()); !strings.Contains(got, "killed: a call did not return within 50ms of being cancelled") {
+					t.Error(got)
+				}
+			})
+		}
+	})
 }
 
 // TestFunctionsOnThreads: while the main thread is busy others are called.
@@ -169,7 +174,7 @@ def open():
 def main_ident():
     return threading.main_thread().ident == threading.get_ident()
 ` + functions)
-		m := w.Import("m")
+		m := python.Import(w.Worker, "m")
 		results := make(chan outwork.Value)
 		for range 20 {
 			go func() {
@@ -198,8 +203,9 @@ def main_ident():
 // TestMainThread: who asks for it gets it, one after another, also while other
 // functions wait for them.
 func TestMainThread(t *testing.T) {
-	w := newWorld(t, socket, debian(t))
-	w.run(`
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t))
+		w.run(`
 import threading, time
 busy, seen = 0, []
 done = threading.Event()
@@ -215,34 +221,35 @@ def set(): done.set()
 def wait(): return done.wait(20)
 def get(): return seen
 ` + functions)
-	onMain, any := w.Import("m"), w.Import("m")
-	onMain.Main = true
-	var wg sync.WaitGroup
-	for range 30 {
-		wg.Go(func() {
-			if v, err := onMain.Call(t.Context(), "on_main"); err != nil || v.Any() != true {
-				t.Error(v, err)
-			}
-		})
-	}
-	wg.Wait()
-	waited := make(chan any2)
-	go func() { v, err := any.Call(t.Context(), "wait"); waited <- any2{v.Any(), err} }()
-	if _, err := onMain.Call(t.Context(), "set"); err != nil {
-		t.Error(err)
-	}
-	if got := <-waited; got.v != true || got.err != nil {
-		t.Error(got)
-	}
-	v, err := any.Call(t.Context(), "get")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range v.Any().([]interface{}) {
-		if n != int64(1) {
-			t.Errorf("%v at once", n)
+		onMain, any := python.Import(w.Worker, "m"), python.Import(w.Worker, "m")
+		onMain.Main = true
+		var wg sync.WaitGroup
+		for range 30 {
+			wg.Go(func() {
+				if v, err := onMain.Call(t.Context(), "on_main"); err != nil || v.Any() != true {
+					t.Error(v, err)
+				}
+			})
 		}
-	}
+		wg.Wait()
+		waited := make(chan any2)
+		go func() { v, err := any.Call(t.Context(), "wait"); waited <- any2{v.Any(), err} }()
+		if _, err := onMain.Call(t.Context(), "set"); err != nil {
+			t.Error(err)
+		}
+		if got := <-waited; got.v != true || got.err != nil {
+			t.Error(got)
+		}
+		v, err := any.Call(t.Context(), "get")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range v.Any().([]interface{}) {
+			if n != int64(1) {
+				t.Errorf("%v at once", n)
+			}
+		}
+	})
 }
 
 type any2 struct {
@@ -255,7 +262,7 @@ func TestManyCalls(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {
 		w := newWorld(t, h, interpreter)
 		w.run("import time\ndef f(i):\n  if i % 50 == 0: time.sleep(.002)\n  return i" + functions)
-		m := w.Import("m")
+		m := python.Import(w.Worker, "m")
 		var wg sync.WaitGroup
 		for i := range 1000 {
 			wg.Go(func() {
@@ -270,27 +277,30 @@ func TestManyCalls(t *testing.T) {
 
 // TestManyAtFirst: calls that come at once each find what their module needs.
 func TestManyAtFirst(t *testing.T) {
-	for range 5 {
-		w := newWorld(t, socket, debian(t), func(m *outwork.Manager) {
-			m.Modules = fstest.MapFS{"one/__init__.py": {Data: []byte("from .two import f")}, "one/two.py": {Data: []byte("def f(x): return x")}}
-		})
-		m := w.Import("one")
-		var wg sync.WaitGroup
-		for i := range 16 {
-			wg.Go(func() {
-				if v, err := m.Call(t.Context(), "f", i); err != nil || v.Any() != int64(i) {
-					t.Error(v, err)
-				}
+	ways(t, func(t *testing.T, h how) {
+		for range 5 {
+			w := newWorld(t, h, debian(t), func(m *outwork.Manager) {
+				m.Modules = fstest.MapFS{"one/__init__.py": {Data: []byte("from .two import f")}, "one/two.py": {Data: []byte("def f(x): return x")}}
 			})
+			m := python.Import(w.Worker, "one")
+			var wg sync.WaitGroup
+			for i := range 16 {
+				wg.Go(func() {
+					if v, err := m.Call(t.Context(), "f", i); err != nil || v.Any() != int64(i) {
+						t.Error(v, err)
+					}
+				})
+			}
+			wg.Wait()
 		}
-		wg.Wait()
-	}
+	})
 }
 
 // TestCancelledOnThreads: Python code on another thread gets KeyboardInterrupt too.
 func TestCancelledOnThreads(t *testing.T) {
-	w := newWorld(t, socket, debian(t), func(m *outwork.Manager) { m.Grace = time.Minute })
-	w.run(`
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t), func(m *outwork.Manager) { m.Grace = time.Minute })
+		w.run(`
 import threading
 go = threading.Event()
 def hold(): go.wait()
@@ -299,20 +309,21 @@ def spin():
     print("spinning", flush=True)
     while True: pass
 ` + functions)
-	m := w.Import("m")
-	held := make(chan error)
-	go func() { _, err := m.Call(t.Context(), "hold"); held <- err }()
-	err := w.cancelled(func(ctx context.Context) error { _, err := m.Call(ctx, "spin"); return err }, "spinning\n")
-	if !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if _, err := m.Call(t.Context(), "free"); err != nil {
-		t.Error(err)
-	}
-	if err := <-held; err != nil {
-		t.Error(err)
-	}
-	w.quiet()
+		m := python.Import(w.Worker, "m")
+		held := make(chan error)
+		go func() { _, err := m.Call(t.Context(), "hold"); held <- err }()
+		err := w.cancelled(func(ctx context.Context) error { _, err := m.Call(ctx, "spin"); return err }, "spinning\n")
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if _, err := m.Call(t.Context(), "free"); err != nil {
+			t.Error(err)
+		}
+		if err := <-held; err != nil {
+			t.Error(err)
+		}
+		w.quiet()
+	})
 }
 
 // TestShutdown lets calls finish, and runs what Python does at its end.
@@ -331,7 +342,7 @@ func TestShutdown(t *testing.T) {
 		if v := <-done; v != "done" {
 			t.Error(v)
 		}
-		if h == socket && !strings.Contains(w.out.String(), "at exit\n") {
+		if !strings.Contains(w.out.String(), "at exit\n") {
 			t.Errorf("%q", w.out)
 		}
 	})
@@ -366,6 +377,9 @@ func TestStartErrors(t *testing.T) {
 	if _, err := w.Run(t.Context(), outwork.Script{Lang: "python", Name: "x.py", Steps: 5}); err == nil || !strings.Contains(err.Error(), "steps are not counted") {
 		t.Error(err)
 	}
+	if _, err := w.Run(t.Context(), outwork.Script{Lang: "python", Name: "x.py", Grants: []string{"host"}}); err == nil || !strings.Contains(err.Error(), "python is not hermetic: it takes no grants") {
+		t.Error(err)
+	}
 	v, err := w.Run(t.Context(), outwork.Script{Lang: "python", Name: "x.py", Source: "import sys\ndef main(): return 'json' in sys.modules"})
 	if err != nil || v.Any() != true {
 		t.Error(v, err)
@@ -374,8 +388,19 @@ func TestStartErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ours.Import("json").Call(t.Context(), "dumps", 1); err == nil || !strings.Contains(err.Error(), "is no interpreter") {
+	if _, err := python.Import(ours, "json").Call(t.Context(), "dumps", 1); err == nil || !strings.Contains(err.Error(), "is no interpreter") {
 		t.Error(err)
 	}
 	_ = python.Lang
+}
+
+// TestDeadlineFirst: a script that hears of its deadline before its caller does has not failed by itself.
+func TestDeadlineFirst(t *testing.T) {
+	w := newWorld(t, socket, debian(t))
+	for offset, want := range map[string]bool{"-1": true, "+100": false} {
+		got := w.run("import time\nfrom outwork import _errors\nclass Call: handler, deadline = 1, time.monotonic() " + offset + "\ndef main(): return b'context.DeadlineExceeded' in bytes(_errors.failure(Call, TimeoutError('late')))")
+		if got != want {
+			t.Errorf("deadline %s s from now: %v", offset, got)
+		}
+	}
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/outwork-go/outwork"
@@ -329,4 +331,45 @@ for _ in range(50):
 assert have() == before, (have(), before)
 `)
 	}
+}
+
+// failing is an io.ReaderAt of CONTENT that has a bad sector.
+type failing struct {
+	io.ReaderAt
+	bad int64
+}
+
+func (f failing) ReadAt(p []byte, off int64) (int, error) {
+	if off <= f.bad && f.bad < off+int64(len(p)) {
+		return 0, syscall.EIO
+	}
+	return f.ReaderAt.ReadAt(p, off)
+}
+
+// TestLiveContainers: a live source stays at the manager, also where files cross.
+func TestLiveContainers(t *testing.T) {
+	each(t, func(t *testing.T, h how, interpreter string) {
+		w := newWorld(t, h, interpreter, func(m *outwork.Manager) {
+			data := content()
+			r := bytes.NewReader(data)
+			share(t, m, "live", container.FromReaderAt(r, r.Size(), container.Live{}))
+			share(t, m, "bad", container.FromReaderAt(failing{r, 300000}, r.Size(), container.Live{Name: "/dev/bad"}))
+		})
+		w.run(CONTENT + `
+import hashlib
+c = outwork.shared("live")
+assert type(c).__name__ == "Part" and not c.immutable and c.size == len(DATA), c
+assert c.read(777, 99) == DATA[777:876] and c[:] == DATA
+assert c.find(b"line 19999") == DATA.find(b"line 19999") and c.count("fox") == 20000
+assert c.sha256() == hashlib.sha256(DATA).digest()
+bad = outwork.shared("bad")
+assert bad.read(0, 99) == DATA[:99]
+for f in [lambda: bad.read(299990, 20), lambda: bad.find(b"none"), bad.sha256]:
+    try:
+        f()
+        assert False
+    except OSError as e:
+        assert "/dev/bad" in str(e) and "input/output error" in str(e) and " bytes at " in str(e), e
+`)
+	})
 }

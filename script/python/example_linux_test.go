@@ -18,7 +18,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	v, err := w.Import("statistics").Call(ctx, "median", []int{3, 1, 2})
+	v, err := python.Import(w, "statistics").Call(ctx, "median", []int{3, 1, 2})
 	if err != nil {
 		log.Fatal(err)
 	}

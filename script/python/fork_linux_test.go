@@ -3,6 +3,7 @@ package python_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/lost"
+	"github.com/outwork-go/outwork/sandbox"
 	"github.com/outwork-go/outwork/script/python"
 )
 
@@ -87,6 +90,27 @@ func TestForkEnds(t *testing.T) {
 	_ = python.Lang
 }
 
+// TestForkEndsTwice: two threads may see at once that a copy has ended, the main one in its signal
+// handler; it is told of once, and the origin lives on. (What looks is made slow, so that they do.)
+func TestForkEndsTwice(t *testing.T) {
+	w := newWorld(t, socket, debian(t))
+	w.run("import os, time\nlook = os.waitid\ndef slow(*a):\n  r = look(*a)\n  time.sleep(.02)\n  return r\nos.waitid = slow")
+	for range 5 {
+		c, err := w.Fork(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.run("import time\ntime.sleep(.1)") // so that another thread listens, until something comes
+		if err := syscall.Kill(c.PID(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-c.Done()
+	}
+	if v := w.run("def main(): return 5"); v != int64(5) {
+		t.Error(v)
+	}
+}
+
 // TestForkRefused where there is nothing to copy, or no way to.
 func TestForkRefused(t *testing.T) {
 	w := newWorld(t, plain, debian(t))
@@ -102,6 +126,47 @@ func TestForkRefused(t *testing.T) {
 	}
 }
 
+// TestForkConfined: a copy is held as its origin is; where that may start nothing there is none.
+func TestForkConfined(t *testing.T) {
+	asUser(t)
+	for _, level := range []string{sandbox.Contained, sandbox.Strict} {
+		t.Run(level, func(t *testing.T) {
+			w := manage(t)
+			w.Worker = w.held(socket, outwork.Target{Program: debian(t), Name: "origin", Sandbox: sandbox.Config{Level: level, Subprocesses: true}})
+			w.run("import json, sys\nsys.kept = [1]")
+			c, err := w.Fork(t.Context(), "copy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := fmt.Sprint(c.Confinement()), fmt.Sprint(w.Confinement()); got != want || c.Confinement().Level != level {
+				t.Errorf("%s, of %s", got, want)
+			}
+			v, err := c.Run(t.Context(), script("import sys, os\ndef main(): return sys.kept, os.getpid() > 1"))
+			if err != nil || fmt.Sprint(v) != "[[1],true]" {
+				t.Error(v, err)
+			}
+			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", c.PID())); err != nil || !strings.Contains(string(b), "[origin]") || c.PID() == w.PID() {
+				t.Errorf("process %d is %q, %v", c.PID(), b, err)
+			}
+			_, err = c.Run(t.Context(), script("import ctypes; ctypes.CDLL(None).unshare(0x10000000)"))
+			if !errors.Is(err, lost.Policy) {
+				t.Error(err)
+			}
+			if v := w.run("def main(): return 5"); v != int64(5) {
+				t.Error(v)
+			}
+		})
+	}
+	w := manage(t)
+	w.Worker = w.held(socket, outwork.Target{Program: debian(t), Sandbox: sandbox.Config{Level: sandbox.Strict}})
+	if _, err := w.Fork(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "start it with Sandbox.Subprocesses") {
+		t.Error(err)
+	}
+	if v := w.run("def main(): return 5"); v != int64(5) {
+		t.Error(v)
+	}
+}
+
 func BenchmarkFork(b *testing.B) {
 	var m outwork.Manager
 	defer m.Close()
@@ -109,14 +174,14 @@ func BenchmarkFork(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	add := w.Import("operator")
+	add := python.Import(w, "operator")
 	add.Call(b.Context(), "add", 1, 2)
 	for b.Loop() {
 		c, err := w.Fork(b.Context(), "")
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.Import("operator").Call(b.Context(), "add", 1, 2); err != nil {
+		if _, err := python.Import(c, "operator").Call(b.Context(), "add", 1, 2); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/host"
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/script/python"
 )
@@ -56,25 +59,34 @@ type world struct {
 }
 
 // how a worker is connected.
-type how bool
+type how string
 
 const (
-	socket how = false // files cross
-	plain  how = true  // as on another machine: a pair of byte streams
+	socket how = "socket" // files cross
+	plain  how = "plain"  // a pair of byte streams, and nothing between
+	atHost how = "host"   // the same, by an agent
 )
 
-func (h how) String() string {
-	if h == plain {
-		return "plain"
-	}
-	return "socket"
+// near is a hop to an agent on this machine.
+var near = map[string]func(string) (host.Hop, error){
+	"near": func(string) (host.Hop, error) { return nearHop{}, nil },
 }
 
-// newWorld starts a worker; set may change the manager before that.
-func newWorld(t *testing.T, h how, interpreter string, set ...func(*outwork.Manager)) *world {
-	t.Helper()
+type nearHop struct{}
+
+func (nearHop) String() string { return "near://" }
+
+func (nearHop) Direct() {}
+
+func (nearHop) Command(string) []string {
+	return []string{"env", "OUTWORK_ROLE=agent", "/proc/" + strconv.Itoa(os.Getpid()) + "/exe", "[agent]"}
+}
+
+// manage makes a manager without a worker; set may change it.
+func manage(t *testing.T, set ...func(*outwork.Manager)) *world {
 	w := &world{t: t, out: &buffer{}, errs: &buffer{}, log: &buffer{}}
 	w.m = &outwork.Manager{
+		Hops:   near,
 		Stdout: w.out, Stderr: w.errs,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -86,13 +98,23 @@ func newWorld(t *testing.T, h how, interpreter string, set ...func(*outwork.Mana
 			t.Error(err)
 		}
 	})
+	return w
+}
+
+// newWorld starts a worker; set may change the manager before that.
+func newWorld(t *testing.T, h how, interpreter string, set ...func(*outwork.Manager)) *world {
+	t.Helper()
+	w := manage(t, set...)
 	w.Worker = w.start(h, outwork.Target{Lang: python.Lang, Program: interpreter, Name: "py"})
 	return w
 }
 
 func (w *world) start(h how, target outwork.Target) *outwork.Worker {
 	w.t.Helper()
-	if h == socket {
+	if h == atHost {
+		target.Host = "near://"
+	}
+	if h != plain {
 		worker, err := w.m.Start(w.t.Context(), target)
 		if err != nil {
 			w.t.Fatal(err)
@@ -129,12 +151,22 @@ func stackOf(err error) string {
 	return ""
 }
 
-// each runs a test under every interpreter, over both kinds of link.
+// each runs a test under every interpreter, over every kind of link.
 func each(t *testing.T, test func(t *testing.T, h how, interpreter string)) {
 	for _, p := range interpreters(t) {
-		for _, h := range []how{socket, plain} {
-			t.Run(h.String()+" "+p, func(t *testing.T) { test(t, h, p) })
+		for _, h := range all {
+			t.Run(string(h)+" "+p, func(t *testing.T) { test(t, h, p) })
 		}
+	}
+}
+
+// all are the kinds of link.
+var all = []how{socket, plain, atHost}
+
+// ways runs a test under one interpreter, over every kind of link.
+func ways(t *testing.T, test func(t *testing.T, h how)) {
+	for _, h := range all {
+		t.Run(string(h), func(t *testing.T) { test(t, h) })
 	}
 }
 

@@ -430,10 +430,10 @@ assert seen == [1] * 20`,
 				t.Errorf("%s: %v\n%s", name, err, stackOf(err))
 			}
 		}
-		if v, err := w.Import("pkg.deep.er").Call(t.Context(), "fail", 1); err != nil || v.Any() != int64(1) {
+		if v, err := python.Import(w.Worker, "pkg.deep.er").Call(t.Context(), "fail", 1); err != nil || v.Any() != int64(1) {
 			t.Error(v, err)
 		}
-		_, err := w.Import("pkg.deep.er").Call(t.Context(), "fail", 0)
+		_, err := python.Import(w.Worker, "pkg.deep.er").Call(t.Context(), "fail", 0)
 		e, ok := errors.AsType[*outwork.RemoteError](err)
 		if want := "  File \"pkg/deep/er.py\", line 2, in fail\n    return 1 // n\n"; !ok || !strings.Contains(e.Stack, want) || strings.Contains(e.Stack, "<outwork") {
 			t.Errorf("%v\n%s", err, e.Stack)
@@ -598,7 +598,7 @@ func TestRoundTrips(t *testing.T) {
 		expect("the standard library")
 
 		w.Worker = w.start(h, outwork.Target{Lang: python.Lang, Program: interpreter})
-		if _, err := w.Import("ten.m9").Call(t.Context(), ""); err != nil {
+		if _, err := python.Import(w.Worker, "ten.m9").Call(t.Context(), ""); err != nil {
 			t.Error(err)
 		}
 		expect("a call into a package")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/script/python"
 )
 
@@ -157,11 +158,13 @@ def talk():
 
 // TestLogErrorsAreTold on standard error, as logging does, and end nothing.
 func TestLogErrorsAreTold(t *testing.T) {
-	w, r := newLogged(t, socket, debian(t), slog.LevelInfo)
-	w.run("import logging\nlogging.info('%d', 'x')\nlogging.info('after')")
-	if got := tellAll(r.take()); len(got) != 1 || !strings.Contains(w.errs.String(), "--- Logging error ---") || !strings.Contains(w.errs.String(), "script.py\", line 2") {
-		t.Errorf("%q, %s", got, w.errs)
-	}
+	ways(t, func(t *testing.T, h how) {
+		w, r := newLogged(t, h, debian(t), slog.LevelInfo)
+		w.run("import logging\nlogging.info('%d', 'x')\nlogging.info('after')")
+		if got := tellAll(r.take()); len(got) != 1 || !strings.Contains(w.errs.String(), "--- Logging error ---") || !strings.Contains(w.errs.String(), "script.py\", line 2") {
+			t.Errorf("%q, %s", got, w.errs)
+		}
+	})
 }
 
 // TestLongLogs are cut.
@@ -219,7 +222,7 @@ func TestLogLevelIsFollowed(t *testing.T) {
 		w, r := newLogged(t, h, interpreter, slog.LevelWarn)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		told := outwork.WithProgress(ctx, func(int64, int64, string) { w.m.SetLogLevel(slog.LevelDebug) })
+		told := call.WithProgress(ctx, func(int64, int64, string) { w.m.SetLogLevel(slog.LevelDebug) })
 		if _, err := w.try(told, `
 import logging, outwork
 logging.info("too low")
@@ -352,14 +355,14 @@ func TestExits(t *testing.T) {
 		if got := w.errs.String(); strings.Count(got, "text\n") != 1 || strings.Count(got, "(1, 2)\n") != 1 {
 			t.Errorf("%q", got)
 		}
-		_, err := w.Import("sys").Call(t.Context(), "exit", 3)
+		_, err := python.Import(w.Worker, "sys").Call(t.Context(), "exit", 3)
 		if e, ok := errors.AsType[*python.Exit](err); !ok || e.Status != 3 {
 			t.Error(err)
 		}
 		if _, err := w.try(t.Context(), "raise KeyboardInterrupt('mine')"); err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "KeyboardInterrupt: mine") {
 			t.Error(err)
 		}
-		_, err = w.Import("os").Call(t.Context(), "_exit", 7)
+		_, err = python.Import(w.Worker, "os").Call(t.Context(), "_exit", 7)
 		if e, ok := errors.AsType[*outwork.LostError](err); !ok || e.ExitCode != 7 {
 			t.Error(err)
 		}

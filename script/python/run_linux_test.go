@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
+	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/script/python"
 )
 
@@ -104,7 +106,7 @@ func TestValuesCross(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {
 		w := newWorld(t, h, interpreter)
 		w.run("import sys, types\nm = types.ModuleType('echo')\nm.echo = lambda *a, **k: (a, k)\nsys.modules['echo'] = m")
-		echo := w.Import("echo")
+		echo := python.Import(w.Worker, "echo")
 		for _, v := range values {
 			got, err := echo.Call(t.Context(), "echo", v, python.Keywords{"k": v})
 			if err != nil {
@@ -126,17 +128,19 @@ func TestValuesCross(t *testing.T) {
 // TestFirstArgument: what is seldom needed to decode an argument is there also for the
 // first call of a worker, whose argument is read by who else would ask for it.
 func TestFirstArgument(t *testing.T) {
-	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	huge := new(big.Int).Lsh(big.NewInt(1), 100)
-	for _, v := range []any{at, huge, &python.Exception{Type: "E"}} {
-		w := newWorld(t, socket, debian(t))
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		got, err := w.Import("copy").Call(ctx, "copy", v)
-		cancel()
-		if err != nil || !same(got.Any(), v) {
-			t.Errorf("%T: %v, %v", v, got, err)
+	ways(t, func(t *testing.T, h how) {
+		at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+		huge := new(big.Int).Lsh(big.NewInt(1), 100)
+		for _, v := range []any{at, huge, &python.Exception{Type: "E"}} {
+			w := newWorld(t, h, debian(t))
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			got, err := python.Import(w.Worker, "copy").Call(ctx, "copy", v)
+			cancel()
+			if err != nil || !same(got.Any(), v) {
+				t.Errorf("%T: %v, %v", v, got, err)
+			}
 		}
-	}
+	})
 }
 
 func bytesOf(n int) []byte { return []byte(strings.Repeat("\xab", n)) }
@@ -169,65 +173,69 @@ func same(a, b any) bool {
 // TestOddValues: subclasses cross as what they derive from, and what cannot cross is
 // named with its place.
 func TestOddValues(t *testing.T) {
-	w := newWorld(t, socket, debian(t))
-	for source, want := range map[string]any{
-		"import enum\nclass E(enum.IntEnum): A = 3\ndef main(): return E.A":                                  int64(3),
-		"import collections\nP = collections.namedtuple('P', 'x y')\ndef main(): return P(1, 2)":             python.Tuple{int64(1), int64(2)},
-		"import collections\ndef main(): return collections.OrderedDict(a=1)":                                map[any]any{"a": int64(1)},
-		"def main(): return frozenset([1])":                                                                  python.Set{int64(1)},
-		"def main(): return bytearray(b'x'), memoryview(b'y')":                                               python.Tuple{[]byte("x"), []byte("y")},
-		"class S(str): pass\ndef main(): return S('x')":                                                      "x",
-		"from datetime import *\ndef main(): return datetime(2026,1,1,tzinfo=timezone(timedelta(hours=1)))":  time.Date(2025, 12, 31, 23, 0, 0, 0, time.UTC),
-		"import datetime\ndef main(): return datetime.datetime.fromtimestamp(0)":                             time.Unix(0, 0),
-		"def main():\n  try: 1/0\n  except Exception as e: x = e\n  return type(x).__name__, [x][0].args[0]": python.Tuple{"ZeroDivisionError", "division by zero"},
-	} {
-		if got := w.run(source); !same(got, want) {
-			t.Errorf("%s: %#v, want %#v", source, got, want)
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t))
+		for source, want := range map[string]any{
+			"import enum\nclass E(enum.IntEnum): A = 3\ndef main(): return E.A":                                  int64(3),
+			"import collections\nP = collections.namedtuple('P', 'x y')\ndef main(): return P(1, 2)":             python.Tuple{int64(1), int64(2)},
+			"import collections\ndef main(): return collections.OrderedDict(a=1)":                                map[any]any{"a": int64(1)},
+			"def main(): return frozenset([1])":                                                                  python.Set{int64(1)},
+			"def main(): return bytearray(b'x'), memoryview(b'y')":                                               python.Tuple{[]byte("x"), []byte("y")},
+			"class S(str): pass\ndef main(): return S('x')":                                                      "x",
+			"from datetime import *\ndef main(): return datetime(2026,1,1,tzinfo=timezone(timedelta(hours=1)))":  time.Date(2025, 12, 31, 23, 0, 0, 0, time.UTC),
+			"import datetime\ndef main(): return datetime.datetime.fromtimestamp(0)":                             time.Unix(0, 0),
+			"def main():\n  try: 1/0\n  except Exception as e: x = e\n  return type(x).__name__, [x][0].args[0]": python.Tuple{"ZeroDivisionError", "division by zero"},
+		} {
+			if got := w.run(source); !same(got, want) {
+				t.Errorf("%s: %#v, want %#v", source, got, want)
+			}
 		}
-	}
-	e, ok := w.run("def main():\n  try: 1/0\n  except Exception as e: return e").(*python.Exception)
-	if !ok || e.Type != "ZeroDivisionError" || e.Message != "division by zero" || !strings.Contains(e.Traceback, "script.py\", line 2, in main") {
-		t.Errorf("%#v", e)
-	}
-	for source, want := range map[string]string{
-		"def main(): return [1, {'k': (2, object())}]":                         "result[1]['k'][1]: a object cannot cross",
-		"def main(): return main":                                              "a function cannot cross",
-		"import datetime\ndef main(): return [datetime.date(2026,1,1)]":        "result[0]: a datetime.date cannot cross: make it a datetime",
-		"def main(): return {(1,): 2}":                                         "result[(1,)]: a key that is a tuple cannot cross",
-		"def main(): return {2**64: 2}":                                        "a key beyond 64 bits cannot cross",
-		"def main(): return '\\ud800'":                                         "not UTF-8",
-		"l = []\nl.append(l)\ndef main(): return l":                            "nested deeper than 32, or within itself",
-		"def main(): return b'x' * (17 << 20)":                                 "more than 16777216",
-		"def main(): return {float('nan'): 1}":                                 "a key that is a float cannot cross",
-		"async def f(): pass\ndef main():\n  c = f()\n  c.close()\n  return c": "a coroutine cannot cross",
-	} {
-		if _, err := w.try(t.Context(), source); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", source, err, want)
+		e, ok := w.run("def main():\n  try: 1/0\n  except Exception as e: return e").(*python.Exception)
+		if !ok || e.Type != "ZeroDivisionError" || e.Message != "division by zero" || !strings.Contains(e.Traceback, "script.py\", line 2, in main") {
+			t.Errorf("%#v", e)
 		}
-	}
-	for _, source := range []string{
-		"def main(): return list(range(1_000_000))",
-		"def main(): return {i: i for i in range(200_000)}",
-		"def main(): return [[]] * 500_000",
-		"def main():\n  v = ()\n  for i in range(31): v = (v,)\n  return v",
-	} {
-		if _, err := w.try(t.Context(), source); err != nil {
-			t.Errorf("%s: %v", source, err)
+		for source, want := range map[string]string{
+			"def main(): return [1, {'k': (2, object())}]":                         "result[1]['k'][1]: a object cannot cross",
+			"def main(): return main":                                              "a function cannot cross",
+			"import datetime\ndef main(): return [datetime.date(2026,1,1)]":        "result[0]: a datetime.date cannot cross: make it a datetime",
+			"def main(): return {(1,): 2}":                                         "result[(1,)]: a key that is a tuple cannot cross",
+			"def main(): return {2**64: 2}":                                        "a key beyond 64 bits cannot cross",
+			"def main(): return '\\ud800'":                                         "not UTF-8",
+			"l = []\nl.append(l)\ndef main(): return l":                            "nested deeper than 32, or within itself",
+			"def main(): return b'x' * (17 << 20)":                                 "more than 16777216",
+			"def main(): return {float('nan'): 1}":                                 "a key that is a float cannot cross",
+			"async def f(): pass\ndef main():\n  c = f()\n  c.close()\n  return c": "a coroutine cannot cross",
+		} {
+			if _, err := w.try(t.Context(), source); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", source, err, want)
+			}
 		}
-	}
+		for _, source := range []string{
+			"def main(): return list(range(1_000_000))",
+			"def main(): return {i: i for i in range(200_000)}",
+			"def main(): return [[]] * 500_000",
+			"def main():\n  v = ()\n  for i in range(31): v = (v,)\n  return v",
+		} {
+			if _, err := w.try(t.Context(), source); err != nil {
+				t.Errorf("%s: %v", source, err)
+			}
+		}
+	})
 }
 
 // TestArgumentsThatCannotCross do not reach the worker.
 func TestArgumentsThatCannotCross(t *testing.T) {
-	w := newWorld(t, socket, debian(t))
-	_, err := w.Import("operator").Call(t.Context(), "add", []any{1, func() {}}, 2)
-	if err == nil || !strings.Contains(err.Error(), "func cannot cross") {
-		t.Error(err)
-	}
-	v, err := w.Import("operator").Call(t.Context(), "add", []int{1}, [1]uint8{2})
-	if err != nil || !reflect.DeepEqual(v.Any(), []any{int64(1), int64(2)}) {
-		t.Error(v, err)
-	}
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t))
+		_, err := python.Import(w.Worker, "operator").Call(t.Context(), "add", []any{1, func() {}}, 2)
+		if err == nil || !strings.Contains(err.Error(), "func cannot cross") {
+			t.Error(err)
+		}
+		v, err := python.Import(w.Worker, "operator").Call(t.Context(), "add", []int{1}, [1]uint8{2})
+		if err != nil || !reflect.DeepEqual(v.Any(), []any{int64(1), int64(2)}) {
+			t.Error(v, err)
+		}
+	})
 }
 
 // TestFunctions: names, methods, keywords, errors.
@@ -235,13 +243,13 @@ func TestFunctions(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {
 		w := newWorld(t, h, interpreter)
 		ctx := t.Context()
-		if v, err := w.Import("os.path").Call(ctx, "join", "a", "b"); err != nil || v.Any() != "a/b" {
+		if v, err := python.Import(w.Worker, "os.path").Call(ctx, "join", "a", "b"); err != nil || v.Any() != "a/b" {
 			t.Error(v, err)
 		}
-		if v, err := w.Import("datetime").Call(ctx, "datetime.fromisoformat", "2026-01-02T03:04:05+00:00"); err != nil || !same(v.Any(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+		if v, err := python.Import(w.Worker, "datetime").Call(ctx, "datetime.fromisoformat", "2026-01-02T03:04:05+00:00"); err != nil || !same(v.Any(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
 			t.Error(v, err)
 		}
-		if v, err := w.Import("json").Call(ctx, "dumps", map[string]int{"b": 1, "a": 2}, python.Keywords{"sort_keys": true}); err != nil || v.Any() != `{"a": 2, "b": 1}` {
+		if v, err := python.Import(w.Worker, "json").Call(ctx, "dumps", map[string]int{"b": 1, "a": 2}, python.Keywords{"sort_keys": true}); err != nil || v.Any() != `{"a": 2, "b": 1}` {
 			t.Error(v, err)
 		}
 		for _, c := range []struct{ module, name, want string }{
@@ -250,17 +258,17 @@ func TestFunctions(t *testing.T) {
 			{"json", "loads", "TypeError"},
 			{"json", "JSONDecoder.nope", "has no JSONDecoder.nope"},
 		} {
-			_, err := w.Import(c.module).Call(ctx, c.name)
+			_, err := python.Import(w.Worker, c.module).Call(ctx, c.name)
 			var e *outwork.RemoteError
 			var x *python.Exception
 			if !errors.As(err, &e) || !errors.As(err, &x) || !strings.Contains(err.Error(), c.want) || e.Worker != "py" {
 				t.Errorf("%s.%s: %v", c.module, c.name, err)
 			}
 		}
-		if _, err := w.Import("os").Call(ctx, "stat", "/nowhere"); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := python.Import(w.Worker, "os").Call(ctx, "stat", "/nowhere"); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
-		if _, err := w.Import("os").Call(ctx, "close", 12345); !errors.Is(err, syscall.EBADF) {
+		if _, err := python.Import(w.Worker, "os").Call(ctx, "close", 12345); !errors.Is(err, syscall.EBADF) {
 			t.Error(err)
 		}
 		if _, err := outwork.Declare[int, int]("python_test.nope."+strings.Trim(fmt.Sprint(time.Now().UnixNano(), h), " ")).Call(ctx, w.Worker, 1); err == nil || !strings.Contains(err.Error(), "there is no function") {
@@ -271,8 +279,9 @@ func TestFunctions(t *testing.T) {
 
 // TestContext: what a function is told of its call.
 func TestContext(t *testing.T) {
-	w := newWorld(t, socket, debian(t))
-	w.run(`
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t))
+		w.run(`
 import sys, types
 m = types.ModuleType("m")
 def f(ctx, x):
@@ -281,17 +290,18 @@ def f(ctx, x):
     return ctx.worker, left is not None, ctx.cancelled, ctx.granted, x
 m.f = f
 sys.modules["m"] = m`)
-	var told []string
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	ctx = outwork.WithProgress(ctx, func(done, total int64, label string) { told = append(told, fmt.Sprint(done, total, label)) })
-	m := w.Import("m")
-	m.Context = true
-	v, err := m.Call(outwork.WithGrants(ctx, ask), "f", 5)
-	want := python.Tuple{"py", true, false, python.Tuple{"python_test.ask"}, int64(5)}
-	if err != nil || !reflect.DeepEqual(v.Any(), want) || len(told) != 1 || told[0] != "1 2half" {
-		t.Error(v, err, told)
-	}
+		var told []string
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		ctx = call.WithProgress(ctx, func(done, total int64, label string) { told = append(told, fmt.Sprint(done, total, label)) })
+		m := python.Import(w.Worker, "m")
+		m.Context = true
+		v, err := m.Call(call.WithGrants(ctx, ask), "f", 5)
+		want := python.Tuple{"py", true, false, python.Tuple{"python_test.ask"}, int64(5)}
+		if err != nil || !reflect.DeepEqual(v.Any(), want) || len(told) != 1 || told[0] != "1 2half" {
+			t.Error(v, err, told)
+		}
+	})
 }
 
 type askArgs struct {
@@ -318,7 +328,7 @@ var askLong = outwork.Func("python_test.long", func(_ context.Context, n int) ([
 func TestGrantedCalls(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {
 		w := newWorld(t, h, interpreter)
-		ctx := outwork.WithGrants(t.Context(), ask, askLong)
+		ctx := call.WithGrants(t.Context(), ask, askLong)
 		const source = `
 import outwork
 def main():
@@ -357,20 +367,49 @@ def main():
 	})
 }
 
+var askContainer = outwork.Func("python_test.container", func(_ context.Context, n int) (container.Container, error) {
+	return container.FromBytes(bytesOf(n)), nil
+})
+
+// TestGrantedContainers are refused, and their worker lives on.
+func TestGrantedContainers(t *testing.T) {
+	each(t, func(t *testing.T, h how, interpreter string) {
+		w := newWorld(t, h, interpreter)
+		ctx := call.WithGrants(t.Context(), ask, askContainer)
+		v, err := w.try(ctx, `
+import outwork
+def main():
+    for n in (1, 100000):
+        try:
+            outwork.call("python_test.container", n)
+            return "no error"
+        except outwork.Refused as e:
+            if "which Python does not take" not in str(e):
+                return str(e)
+    return outwork.call("python_test.ask", Name="n", N=3, Deep=[])["Text"]
+`)
+		if err != nil || v != "n3 []" {
+			t.Error(v, err)
+		}
+	})
+}
+
 // TestExitStatuses of scripts.
 func TestExitStatuses(t *testing.T) {
-	w := newWorld(t, socket, debian(t))
-	for source, want := range map[string]int{"exit(3)": 3, "import sys; sys.exit('gone')": 1, "import sys; sys.exit(257)": 1, "quit(-1)": 255} {
-		_, err := w.try(t.Context(), source)
-		if e, ok := errors.AsType[*python.Exit](err); !ok || e.Status != want {
-			t.Errorf("%s: %v", source, err)
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t))
+		for source, want := range map[string]int{"exit(3)": 3, "import sys; sys.exit('gone')": 1, "import sys; sys.exit(257)": 1, "quit(-1)": 255} {
+			_, err := w.try(t.Context(), source)
+			if e, ok := errors.AsType[*python.Exit](err); !ok || e.Status != want {
+				t.Errorf("%s: %v", source, err)
+			}
 		}
-	}
-	if w.errs.String() != "gone\n" {
-		t.Errorf("%q", w.errs)
-	}
-	_, err := w.try(t.Context(), "import os; print('last', flush=True); os._exit(7)")
-	if e, ok := errors.AsType[*outwork.LostError](err); !ok || e.ExitCode != 7 || !e.MayHaveRun || !strings.Contains(w.out.String(), "last\n") {
-		t.Error(err)
-	}
+		if w.errs.String() != "gone\n" {
+			t.Errorf("%q", w.errs)
+		}
+		_, err := w.try(t.Context(), "import os; print('last', flush=True); os._exit(7)")
+		if e, ok := errors.AsType[*outwork.LostError](err); !ok || e.ExitCode != 7 || !e.MayHaveRun || !strings.Contains(w.out.String(), "last\n") {
+			t.Error(err)
+		}
+	})
 }

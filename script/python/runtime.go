@@ -56,11 +56,14 @@ func program(o guest.Options) []byte {
 	for _, name := range slices.Sorted(maps.Keys(o.Functions)) {
 		fmt.Fprintf(&b, "%q:%s,", name, strconv.QuoteToASCII(o.Functions[name]))
 	}
-	fmt.Fprintf(&b, "},'plain':%d}\n", btoi(o.Plain))
+	fmt.Fprintf(&b, "},'plain':%d}\n", btoi(o.Plain)+btoi(o.Alone))
 	b.WriteString(sources()[first])
 	modules := core
 	if o.Plain {
 		modules = append(slices.Clone(core), "outwork._plain")
+	}
+	if o.Alone {
+		modules = append(modules, "outwork._keeper")
 	}
 	for _, name := range modules {
 		fmt.Fprintf(&b, "\x00%s\x00%s", name, sources()[name])

@@ -13,37 +13,18 @@ import (
 
 func findBuiltin(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var data starlark.Value
-	var pattern pattern
+	var what needle
 	var start int64
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "data", &data, "pattern", &pattern, "start?", &start); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "data", &data, "pattern", &what, "start?", &start); err != nil {
 		return nil, err
 	}
 	switch data := data.(type) {
 	case starlark.Bytes:
-		return whole(memory(data)).first(runOf(t), pattern, start)
+		return whole(memory(data)).first(runOf(t), what, start)
 	case *containerValue:
-		return data.first(runOf(t), pattern, start)
+		return data.first(runOf(t), what, start)
 	}
 	return nil, fmt.Errorf("find: data is a %s, not bytes or a container", data.Type())
-}
-
-// pattern unpacks bytes, or a string as its UTF-8.
-type pattern []byte
-
-// Unpack implements starlark.Unpacker.
-func (p *pattern) Unpack(v starlark.Value) error {
-	switch v := v.(type) {
-	case starlark.Bytes:
-		*p = pattern(v)
-	case starlark.String:
-		*p = pattern(v)
-	default:
-		return fmt.Errorf("got %s, want bytes or string", v.Type())
-	}
-	if len(*p) == 0 {
-		return fmt.Errorf("an empty pattern is everywhere")
-	}
-	return nil
 }
 
 func hexBuiltin(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

@@ -11,16 +11,21 @@ import (
 	"go.starlark.net/starlark"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/script/starlark/internal/extend"
 )
 
 // containerValue is a container in a script, or a part of one: parts are
 // offsets, so that a script can make any number and nothing must be closed.
 type containerValue struct {
 	c      container.Container
+	name   string // that it is shared under
 	off, n int64
 }
 
-var _ starlark.HasAttrs = (*containerValue)(nil)
+var (
+	_ starlark.HasAttrs = (*containerValue)(nil)
+	_ extend.Container  = (*containerValue)(nil)
+)
 
 func (v *containerValue) String() string       { return fmt.Sprintf("container(%d bytes)", v.n) }
 func (v *containerValue) Type() string         { return "container" }
@@ -45,6 +50,9 @@ func (v *containerValue) Attr(name string) (starlark.Value, error) {
 	return nil, nil
 }
 
+// Shared implements extend.Container.
+func (v *containerValue) Shared() (name string, off, n int64) { return v.name, v.off, v.n }
+
 // method is a built-in method of a container.
 type method func(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error)
 
@@ -61,10 +69,23 @@ func makeMethods() map[string]*starlark.Builtin {
 	}
 	add("read", readMethod)
 	add("find", findMethod)
+	add("search", searchMethod)
 	add("find_all", findAllMethod)
 	add("count", countMethod)
 	add("slice", sliceMethod)
-	add("sha256", sha256Method)
+	add("sha256", hashMethod(func(r *run, c container.Container) (starlark.Value, error) {
+		sum, err := container.SHA256(r.ctx, c)
+		return starlark.Bytes(sum[:]), err
+	}))
+	add("xxh3", hashMethod(func(r *run, c container.Container) (starlark.Value, error) {
+		sum, err := container.XXH3(r.ctx, c)
+		return starlark.MakeUint64(sum), err
+	}))
+	add("crc32", hashMethod(func(r *run, c container.Container) (starlark.Value, error) {
+		sum, err := container.CRC32(r.ctx, c)
+		return starlark.MakeUint64(uint64(sum)), err
+	}))
+	add("compare", compareMethod)
 	add("cstring", cstringMethod)
 	for _, k := range intKinds {
 		add(k.name, k.method())
@@ -105,18 +126,18 @@ func errNegative(name, what string, n int64) error {
 }
 
 // readAt fills p from a place that check allowed.
-func (v *containerValue) readAt(p []byte, off int64) error {
-	n, err := v.c.ReadAt(p, v.off+off)
+func (v *containerValue) readAt(r *run, p []byte, off int64) error {
+	n, err := container.ReadAt(r.ctx, v.c, p, v.off+off)
 	if n == len(p) {
 		return nil
 	}
 	if err == nil || err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return err
+	return r.Because(err)
 }
 
-func readMethod(_ *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+func readMethod(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	off, n, err := v.span(name, args, kwargs)
 	if err != nil {
 		return nil, err
@@ -125,7 +146,7 @@ func readMethod(_ *run, v *containerValue, name string, args starlark.Tuple, kwa
 		return nil, fmt.Errorf("read: %d bytes at once, at most %d; slice makes no copy", n, maxRead)
 	}
 	data := make([]byte, n)
-	if err := v.readAt(data, off); err != nil {
+	if err := v.readAt(r, data, off); err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	return starlark.Bytes(data), nil
@@ -136,50 +157,32 @@ func sliceMethod(_ *run, v *containerValue, name string, args starlark.Tuple, kw
 	if err != nil {
 		return nil, err
 	}
-	return &containerValue{c: v.c, off: v.off + off, n: n}, nil
+	return &containerValue{c: v.c, name: v.name, off: v.off + off, n: n}, nil
 }
 
 func findMethod(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	var p pattern
+	var what needle
 	var start int64
-	if err := starlark.UnpackArgs(name, args, kwargs, "pattern", &p, "start?", &start); err != nil {
+	if err := starlark.UnpackArgs(name, args, kwargs, "pattern", &what, "start?", &start); err != nil {
 		return nil, err
 	}
-	return v.first(r, p, start)
+	return v.first(r, what, start)
 }
 
 func findAllMethod(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	var p pattern
-	limit := -1
-	if err := starlark.UnpackArgs(name, args, kwargs, "pattern", &p, "limit?", &limit); err != nil {
+	var what needle
+	limit := int64(-1)
+	if err := starlark.UnpackArgs(name, args, kwargs, "pattern", &what, "limit?", &limit); err != nil {
 		return nil, err
 	}
-	var found []starlark.Value
-	for at, err := range v.all(r, p) {
-		switch {
-		case err != nil:
-			return nil, err
-		case limit >= 0 && len(found) >= limit:
-			return starlark.NewList(found), nil
-		case len(found) == maxMatches:
-			return nil, fmt.Errorf("find_all: more than %d matches: give a lower limit, or search part by part", maxMatches)
-		}
-		found = append(found, starlark.MakeInt64(at))
-	}
-	return starlark.NewList(found), nil
+	return collect(name, v.all(r, what), limit, func(at int64) starlark.Value { return starlark.MakeInt64(at) })
 }
 
 func countMethod(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	var p pattern
-	if err := starlark.UnpackArgs(name, args, kwargs, "pattern", &p); err != nil {
+	var what needle
+	if err := starlark.UnpackArgs(name, args, kwargs, "pattern", &what); err != nil {
 		return nil, err
 	}
-	var n int64
-	for _, err := range v.all(r, p) {
-		if err != nil {
-			return nil, err
-		}
-		n++
-	}
-	return starlark.MakeInt64(n), nil
+	n, err := v.count(r, what)
+	return starlark.MakeInt64(n), err
 }

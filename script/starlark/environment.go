@@ -3,6 +3,7 @@ package starlark
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.starlark.net/lib/json"
@@ -12,12 +13,11 @@ import (
 	"go.starlark.net/starlarkstruct"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/script/starlark/internal/extend"
 )
 
-const runKey = "outwork.run"
-
 // runOf is the run that a built-in was called in.
-func runOf(t *starlark.Thread) *run { return t.Local(runKey).(*run) }
+func runOf(t *starlark.Thread) *run { return t.Local(extend.Key).(*run) }
 
 // environment is the predeclared names of a run, the same for every module.
 func (r *run) environment(args []string) starlark.StringDict {
@@ -38,6 +38,17 @@ func (r *run) environment(args []string) starlark.StringDict {
 		"text":      starlark.NewBuiltin("text", textBuiltin),
 		"hex":       starlark.NewBuiltin("hex", hexBuiltin),
 		"unhex":     starlark.NewBuiltin("unhex", unhexBuiltin),
+		"pattern":   patternModule(),
+		"layout":    layoutModule(),
+	}
+	for name, value := range extend.Added() {
+		env[name] = value()
+	}
+	if r.host.Emit != nil {
+		env["emit"] = starlark.NewBuiltin("emit", emitBuiltin)
+	}
+	if slices.Contains(r.host.Grants, GrantHost) {
+		env[GrantHost] = hostModule()
 	}
 	addGuards(env)
 	return env
@@ -67,7 +78,7 @@ func sharedBuiltin(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple,
 	if err != nil {
 		return nil, fmt.Errorf("shared: %w", err)
 	}
-	r.shared[name] = whole(c)
+	r.shared[name] = &containerValue{c: c, name: name, n: c.Size()}
 	return r.shared[name], nil
 }
 

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
+
+	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/spell"
 )
 
 // Error is why a script failed.
@@ -50,9 +55,11 @@ func (r *run) explain(err error) *Error {
 	if stop := r.stopped.err.Load(); stop != nil {
 		e.Msg, e.cause = (*stop).Error(), *stop
 	}
-	e.Msg = shorten(strings.ToValidUTF8(e.Msg, "\uFFFD"), maxMessage)
+	e.Msg = ellipsis.Cut(strings.ToValidUTF8(e.Msg, "\uFFFD"), maxMessage)
 	kind := "Error"
-	if r.writeSyntax(&t, err) {
+	if g, ok := errors.AsType[notGranted](err); ok {
+		r.writePlace(&t, g.at, g.Error())
+	} else if r.writeSyntax(&t, err) {
 		kind = "SyntaxError"
 	}
 	fmt.Fprintf(&t, "%s: %s", kind, e.Msg)
@@ -122,6 +129,26 @@ func (r *run) writeSyntax(t *strings.Builder, err error) bool {
 	return ok
 }
 
+// hint guesses at predeclared names: the resolver, which knows those of the file alone, has
+// guessed at these.
+func (r *run) hint(err error) error {
+	list, ok := errors.AsType[resolve.ErrorList](err)
+	if !ok {
+		return err
+	}
+	known := slices.AppendSeq(slices.Collect(maps.Keys(r.env)), maps.Keys(starlark.Universe))
+	known = slices.DeleteFunc(known, func(name string) bool { return len(name) == 1 }) // the guards' own
+	slices.Sort(known)
+	hinted := slices.Clone(list)
+	for i, e := range hinted {
+		name, undefined := strings.CutPrefix(e.Msg, "undefined: ")
+		if near := spell.Nearest(name, known); undefined && near != "" && !strings.Contains(name, " ") {
+			hinted[i].Msg += " (did you mean " + near + "?)" // as the resolver says it
+		}
+	}
+	return hinted
+}
+
 func (r *run) writePlace(t *strings.Builder, p syntax.Position, msg string) {
 	fmt.Fprintf(t, "  File %q, line %d", p.Filename(), p.Line)
 	if p.Col > 0 {
@@ -163,7 +190,7 @@ func sourceLine(source []byte, number int) string {
 		line = line[:4*maxLineShown]
 	}
 	shown := strings.Map(printable, strings.ToValidUTF8(string(line), "\uFFFD"))
-	return shorten(strings.TrimSpace(shown), maxLineShown)
+	return ellipsis.Cut(strings.TrimSpace(shown), maxLineShown)
 }
 
 func printable(c rune) rune {
@@ -174,15 +201,4 @@ func printable(c rune) rune {
 		return c
 	}
 	return unicode.ReplacementChar
-}
-
-// shorten cuts s after n characters.
-func shorten(s string, n int) string {
-	for i := range s {
-		if n == 0 {
-			return s[:i] + "…"
-		}
-		n--
-	}
-	return s
 }

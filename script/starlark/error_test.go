@@ -101,6 +101,9 @@ func TestSyntaxErrors(t *testing.T) {
 		"x = 1\nif x\n  pass\n": "  File \"x.star\", line 2: got newline, want ':'\n    if x\nSyntaxError: x.star:2: got newline, want ':'",
 		"def f():\n    return y + z\n": "  File \"x.star\", line 2, column 12: undefined: y\n    return y + z\n" +
 			"  File \"x.star\", line 2, column 16: undefined: z\n    return y + z\nSyntaxError: x.star:2:12: undefined: y",
+		"prnt(1)\n":                    "  File \"x.star\", line 1, column 1: undefined: prnt (did you mean print?)\n    prnt(1)\nSyntaxError: x.star:1:1: undefined: prnt (did you mean print?)",
+		"shard('x')\n":                 "undefined: shard (did you mean shared?)",
+		"def paint(): pass\npant()\n":  "undefined: pant (did you mean paint?)\n    pant()\n", // the file's own names first, and one guess
 		"x = '":                        "SyntaxError: x.star:1:5: unexpected EOF",
 		strings.Repeat("(", maxSource): "excessive nesting",
 		"x = 1" + strings.Repeat("()", maxSource/2-3): "invalid call of non-function",
@@ -131,7 +134,7 @@ func TestLongTraceback(t *testing.T) {
 func TestSourceLine(t *testing.T) {
 	source := []byte("one\n\ttwo\r\n" + strings.Repeat("é", 500) + "\nbad\xff\x00")
 	for number, want := range map[int]string{
-		1: "one", 2: "two", 3: strings.Repeat("é", maxLineShown) + "…", 4: "bad\uFFFD\uFFFD", 5: "", 99: "",
+		1: "one", 2: "two", 3: strings.Repeat("é", maxLineShown-1) + "…", 4: "bad\uFFFD\uFFFD", 5: "", 99: "",
 	} {
 		if got := strings.TrimRight(sourceLine(source, number), "\uFFFD\r"); got != strings.TrimRight(want, "\uFFFD") {
 			t.Errorf("line %d: got %q, want %q", number, got, want)

@@ -36,7 +36,14 @@ const (
 	maxResult  = 16 << 20 // bytes of a result, about; bytes or a string alone may be larger
 	maxMatches = 1 << 20  // matches that find_all returns
 
-	searchChunk = 16 << 20 // bytes searched or hashed between two looks at the context
+	maxGlob    = 1 << 18  // paths that host.glob returns; maxText bytes in all
+	maxPattern = 4096     // bytes of a pattern
+	dirBatch   = 1024     // entries of a folder read between two looks at the context
+	maxOutput  = 16 << 20 // bytes that a command may print, to stdout and to stderr each
+	smallFile  = 64 << 10 // bytes of a file that host.open reads at once
+
+	killGrace = time.Second            // from SIGTERM to SIGKILL, and from that until a command counts as one that cannot be killed
+	pipeGrace = 200 * time.Millisecond // that others have to let go of the pipes of a command that has ended
 
 	checkSteps    = 4096                  // steps between two looks at the depth, at most
 	minCheckSteps = 64                    // and at least: depth may be overrun by as many

@@ -2,10 +2,11 @@ package starlark
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 
 	"go.starlark.net/starlark"
+
+	"github.com/outwork-go/outwork/container"
 )
 
 // intKind is a fixed-width integer that containers can read.
@@ -34,7 +35,7 @@ var intKinds = []intKind{
 }
 
 func (k intKind) method() method {
-	return func(_ *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	return func(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		var off int64
 		if err := starlark.UnpackArgs(name, args, kwargs, "offset", &off); err != nil {
 			return nil, err
@@ -43,7 +44,7 @@ func (k intKind) method() method {
 			return nil, err
 		}
 		var buf [8]byte
-		if err := v.readAt(buf[:k.size], off); err != nil {
+		if err := v.readAt(r, buf[:k.size], off); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		return k.decode(buf[:k.size]), nil
@@ -66,7 +67,7 @@ func (k intKind) decode(b []byte) starlark.Value {
 	return starlark.MakeInt64(int64(u<<unused) >> unused)
 }
 
-func cstringMethod(_ *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+func cstringMethod(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var off int64
 	limit := int64(4096)
 	if err := starlark.UnpackArgs(name, args, kwargs, "offset", &off, "limit?", &limit); err != nil {
@@ -79,7 +80,7 @@ func cstringMethod(_ *run, v *containerValue, name string, args starlark.Tuple, 
 		return nil, err
 	}
 	data := make([]byte, min(limit, v.n-off))
-	if err := v.readAt(data, off); err != nil {
+	if err := v.readAt(r, data, off); err != nil {
 		return nil, fmt.Errorf("cstring: %w", err)
 	}
 	before, _, ok := bytes.Cut(data, []byte{0})
@@ -89,22 +90,47 @@ func cstringMethod(_ *run, v *containerValue, name string, args starlark.Tuple, 
 	return starlark.Bytes(before), nil
 }
 
-func sha256Method(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	if err := starlark.UnpackArgs(name, args, kwargs); err != nil {
-		return nil, err
-	}
-	hash := sha256.New()
-	buf := make([]byte, min(v.n, 1<<20))
-	for off := int64(0); off < v.n; {
-		if err := r.interrupted(); err != nil {
+// hashMethod makes a method without arguments of a hash of a container.
+func hashMethod(hash func(r *run, c container.Container) (starlark.Value, error)) method {
+	return func(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		if err := starlark.UnpackArgs(name, args, kwargs); err != nil {
 			return nil, err
 		}
-		part := buf[:min(int64(len(buf)), v.n-off)]
-		if err := v.readAt(part, off); err != nil {
-			return nil, fmt.Errorf("sha256: %w", err)
+		part, done, err := v.Part()
+		if err != nil {
+			return nil, err
 		}
-		hash.Write(part)
-		off += int64(len(part))
+		defer done()
+		sum, err := hash(r, part)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, r.Because(err))
+		}
+		return sum, nil
 	}
-	return starlark.Bytes(hash.Sum(nil)), nil
+}
+
+// compareMethod is the offset of the first difference, or None.
+func compareMethod(r *run, v *containerValue, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	var other *containerValue
+	if err := starlark.UnpackArgs(name, args, kwargs, "other", &other); err != nil {
+		return nil, err
+	}
+	part, done, err := v.Part()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	with, done, err := other.Part()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	at, err := container.Compare(r.ctx, part, with)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, r.Because(err))
+	case at < 0:
+		return starlark.None, nil
+	}
+	return starlark.MakeInt64(at), nil
 }

@@ -3,6 +3,7 @@ package starlark
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/big"
 	"time"
 	"unicode/utf8"
@@ -10,6 +11,9 @@ import (
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
+
+	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/script/starlark/internal/extend"
 )
 
 // export makes Go values of a script's result. Its errors name the place in
@@ -60,7 +64,7 @@ func (p *place) String() string {
 	case p.text != "":
 		return p.up.String() + p.text
 	case p.key != nil:
-		return p.up.String() + "[" + shorten(printKey(p.key), 40) + "]"
+		return p.up.String() + "[" + ellipsis.Cut(printKey(p.key), 40) + "]"
 	}
 	return fmt.Sprintf("%s[%d]", p.up, p.index)
 }
@@ -106,7 +110,9 @@ func (e *exporter) value(v starlark.Value, p place) (any, error) {
 	case *starlark.Dict:
 		return e.dict(v, &p)
 	case *starlarkstruct.Struct:
-		return e.fields(v, &p)
+		return e.fields(v.Entries(), &p)
+	case extend.Fields:
+		return e.fields(v.Fields(), &p)
 	case *starlark.List, starlark.Tuple, *starlark.Set:
 		return e.items(v.(starlark.Iterable), &p)
 	}
@@ -191,9 +197,9 @@ func canBeKey(key any) bool {
 	return true
 }
 
-func (e *exporter) fields(v *starlarkstruct.Struct, p *place) (any, error) {
+func (e *exporter) fields(all iter.Seq2[string, starlark.Value], p *place) (any, error) {
 	m := map[any]any{}
-	for name, item := range v.Entries() {
+	for name, item := range all {
 		x, err := e.value(item, p.field(name))
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"go.starlark.net/syntax"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/script/starlark/internal/extend"
 )
 
 // Host is what a script can reach of the process around it. A nil field is a
@@ -36,6 +37,15 @@ type Host struct {
 	// Stdout gets what the script prints, one Write a call of print. An
 	// error ends the script.
 	Stdout io.Writer
+
+	// Emit gets the files that the script gives away, if it is not nil: then there is a
+	// predeclared emit(name, data), where data is bytes, a string or a container. The name is
+	// as the script says it. The error is what the script gets.
+	Emit func(ctx context.Context, name string, data []byte) error
+
+	// Grants is what the script may use of the machine, which is nothing
+	// by default: GrantHost is the only word. Another is an error.
+	Grants []string
 
 	// Stuck is called, at most once and from another goroutine, when the
 	// script was stopped for the given reason but sits in an operation
@@ -71,12 +81,14 @@ func Run(ctx context.Context, h Host, s Script, l Limits) (any, error) {
 // run is one execution of one script. It belongs to the goroutine of Run;
 // only stopped and what it guards is shared with the watch.
 type run struct {
-	ctx     context.Context
+	ctx     context.Context         // ends when the run must stop, too
+	cancel  context.CancelCauseFunc // ends it
 	host    Host
 	limits  Limits
 	thread  *starlark.Thread
 	env     starlark.StringDict
 	shared  map[string]*containerValue
+	opened  []container.Container // to be closed: by host.open, and parts that are kept
 	modules map[string]*module
 	loading []string          // names of the modules being loaded, outermost first
 	sources map[string][]byte // by the path that tracebacks show
@@ -84,20 +96,35 @@ type run struct {
 	watch   *watch
 }
 
+// Context ends when the run must stop.
+func (r *run) Context() context.Context { return r.ctx }
+
+// Keep closes c when the run is over.
+func (r *run) Keep(c container.Container) { r.opened = append(r.opened, c) }
+
 func newRun(ctx context.Context, h Host, s Script, l Limits) *run {
+	r := bareRun(ctx, h, l, s.Name)
+	r.modules, r.sources = map[string]*module{}, map[string][]byte{}
+	r.thread.Load = r.load
+	r.env = r.environment(s.Args)
+	r.watch = startWatch(r)
+	return r
+}
+
+// bareRun is a run without names, sources and a watch.
+func bareRun(ctx context.Context, h Host, l Limits, name string) *run {
+	ctx, cancel := context.WithCancelCause(ctx)
 	r := &run{
 		ctx:     ctx,
+		cancel:  cancel,
 		host:    h.orDefaults(),
 		limits:  l,
 		shared:  map[string]*containerValue{},
-		modules: map[string]*module{},
-		sources: map[string][]byte{},
+		stopped: stopReason{done: make(chan struct{})},
 	}
-	r.thread = &starlark.Thread{Name: s.Name, Print: r.print, Load: r.load, OnMaxSteps: r.onSteps}
-	r.thread.SetLocal(runKey, r)
+	r.thread = &starlark.Thread{Name: name, Print: r.print, OnMaxSteps: r.onSteps}
+	r.thread.SetLocal(extend.Key, r)
 	r.onSteps(r.thread)
-	r.env = r.environment(s.Args)
-	r.watch = startWatch(r)
 	return r
 }
 
@@ -119,19 +146,34 @@ func (h Host) orDefaults() Host {
 
 func (r *run) close() {
 	r.watch.stop()
+	r.release()
+}
+
+// release closes what the run has opened.
+func (r *run) release() {
+	r.cancel(nil)
 	for _, c := range r.shared {
 		c.c.Close()
 	}
+	for _, c := range r.opened {
+		c.Close()
+	}
 }
 
-// script runs everything. A panic of the interpreter or of a Host's container
-// ends the script, not the process.
+// recovered makes an error of a panic: of the interpreter or of a Host's container. It ends
+// the script, not the process.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic in the interpreter: %v", p)
+	}
+}
+
+// script runs everything.
 func (r *run) script(s Script) (_ any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in the interpreter: %v", p)
-		}
-	}()
+	defer recovered(&err)
+	if err := checkGrants(r.host.Grants); err != nil {
+		return nil, err
+	}
 	if err := r.interrupted(); err != nil {
 		return nil, err
 	}
@@ -163,7 +205,7 @@ func (r *run) exec(path string, source []byte) (starlark.StringDict, error) {
 	guardFile(file)
 	prog, err := starlark.FileProgram(file, r.env.Has)
 	if err != nil {
-		return nil, err
+		return nil, nameGrant(r.hint(err))
 	}
 	return prog.Init(r.thread, r.env)
 }

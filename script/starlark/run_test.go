@@ -185,7 +185,7 @@ func TestErrors(t *testing.T) {
 		`shared("data").read(20)`:              "read: 0 bytes at offset 20 are past the end",
 		`shared("data").slice(2, -1)`:          "slice: n is -1",
 		`shared("data").find("")`:              "an empty pattern is everywhere",
-		`shared("data").find(3)`:               "got int, want bytes or string",
+		`shared("data").find(3)`:               "got int, want bytes, string or pattern",
 		`shared("data").find("a", -1)`:         "start is -1",
 		`shared("data").cstring(15)`:           "cstring: no NUL within 4 bytes at offset 15",
 		`shared("data").cstring(8, 2)`:         "cstring: no NUL within 2 bytes at offset 8",

@@ -12,6 +12,10 @@ import (
 	"github.com/outwork-go/outwork/container"
 )
 
+// searchChunk is how many bytes container.Find searches between two looks at the
+// context.
+const searchChunk = 16 << 20
+
 // TestSearchAcrossWindows puts matches at, before and behind the places where
 // one window of the search ends and the next begins.
 func TestSearchAcrossWindows(t *testing.T) {

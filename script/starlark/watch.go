@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/metrics"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,13 +13,18 @@ import (
 )
 
 // stopReason is why a run was told to stop. The first reason stays.
-type stopReason struct{ err atomic.Pointer[error] }
+type stopReason struct {
+	err  atomic.Pointer[error]
+	done chan struct{} // closed when there is a reason
+}
 
 // stop makes the interpreter end at its next step, and built-ins of this
 // package at their next look. It may be called from any goroutine.
 func (r *run) stop(err error) {
 	if r.stopped.err.CompareAndSwap(nil, &err) {
 		r.thread.Cancel(err.Error())
+		close(r.stopped.done)
+		r.cancel(err)
 	}
 }
 
@@ -46,7 +50,7 @@ func stoppedBy(ctx context.Context) error {
 func (r *run) onSteps(t *starlark.Thread) {
 	room := r.limits.Depth - t.CallStackDepth()
 	if t.Steps >= r.limits.Steps {
-		r.stop(fmt.Errorf("script takes more than %d steps", r.limits.Steps))
+		r.stop(fmt.Errorf("%w %d steps", ErrSteps, r.limits.Steps))
 	}
 	if room < 0 {
 		r.stop(fmt.Errorf("calls nested deeper than %d", r.limits.Depth))
@@ -55,33 +59,44 @@ func (r *run) onSteps(t *starlark.Thread) {
 	t.SetMaxExecutionSteps(max(t.Steps+1, min(next, r.limits.Steps)))
 }
 
+// Limits that ended a script: its *Error wraps them.
+var (
+	ErrSteps  = errors.New("script takes more than")
+	ErrMemory = errors.New("script uses more than its memory limit")
+)
+
 // watch looks at the context and at the heap beside a running script, because
 // the interpreter sees neither while a built-in runs.
 type watch struct {
-	r    *run
-	base uint64 // heap in bytes before the script ran
-	done chan struct{}
-	wg   sync.WaitGroup
+	r     *run
+	base  uint64        // heap in bytes before the script ran
+	first *time.Timer   // begins the loop: a short script needs none
+	done  chan struct{} // ends it
+	ended chan struct{}
 
 	told bool // Host.Stuck was called
 }
 
 func startWatch(r *run) *watch {
-	w := &watch{r: r, base: heapBytes(), done: make(chan struct{})}
-	w.wg.Go(w.loop)
+	w := &watch{r: r, base: heapNow().bytes, done: make(chan struct{}), ended: make(chan struct{})}
+	w.first = time.AfterFunc(watchInterval, w.loop)
 	return w
 }
 
 func (w *watch) stop() {
-	close(w.done)
-	w.wg.Wait()
+	if !w.first.Stop() {
+		close(w.done)
+		<-w.ended
+	}
 }
 
 func (w *watch) loop() {
+	defer close(w.ended)
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	cancelled := w.r.ctx.Done()
 	var stopped time.Time
+	w.checkHeap()
 	for {
 		select {
 		case <-w.done:
@@ -108,26 +123,24 @@ func (w *watch) loop() {
 // counts too.
 func (w *watch) checkHeap() {
 	limit := uint64(w.r.limits.Memory)
-	grown := w.grown()
-	if grown <= limit {
-		return
-	}
-	err := fmt.Errorf("%w of %d MiB", errMemory, limit>>20)
-	if grown > stuckMemory*limit {
-		w.r.stop(err)
-		w.stuck(err)
-		return
-	}
+	now := heapNow()
+	most := limit
 	if w.r.stopped.err.Load() != nil {
+		most *= stuckMemory
+	}
+	if w.told || w.grown(now.bytes) <= most {
 		return
 	}
 	runtime.GC()
-	if w.grown() > limit {
+	grown := w.grown(now.survivors())
+	err := fmt.Errorf("%w of %d MiB", ErrMemory, limit>>20)
+	if grown > limit {
 		w.r.stop(err)
 	}
+	if grown > stuckMemory*limit {
+		w.stuck(err)
+	}
 }
-
-var errMemory = errors.New("script uses more than its memory limit")
 
 func (w *watch) stuck(err error) {
 	if !w.told {
@@ -136,14 +149,24 @@ func (w *watch) stuck(err error) {
 	}
 }
 
-func (w *watch) grown() uint64 {
-	now := heapBytes()
-	return now - min(w.base, now)
+func (w *watch) grown(to uint64) uint64 { return to - min(w.base, to) }
+
+// heap is the state of the process's heap, in bytes.
+type heap struct {
+	bytes uint64 // in objects, dead ones that were not yet swept too
+	made  uint64 // in all objects that there ever were
 }
 
-// heapBytes is the memory in objects, dead ones that were not yet swept too.
-func heapBytes() uint64 {
-	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+func heapNow() heap {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
-	return s[0].Value.Uint64()
+	return heap{s[0].Value.Uint64(), s[1].Value.Uint64()}
+}
+
+// survivors is what a collection that began after h has left, without what was made
+// meanwhile: none of that is collected, and a script that makes nothing but garbage
+// makes much of it.
+func (h heap) survivors() uint64 {
+	now := heapNow()
+	return now.bytes - min(now.made-h.made, now.bytes)
 }

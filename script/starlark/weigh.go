@@ -2,9 +2,12 @@ package starlark
 
 import (
 	"fmt"
+	"iter"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
+
+	"github.com/outwork-go/outwork/script/starlark/internal/extend"
 )
 
 // weigh fails if v, written out, would take more than about limit bytes, or is
@@ -56,12 +59,9 @@ func (s *scale) add(v starlark.Value, depth int) error {
 			}
 		}
 	case *starlarkstruct.Struct:
-		for name, item := range v.Entries() {
-			s.room -= len(name)
-			if err := s.add(item, depth+1); err != nil || s.room < 0 {
-				return err
-			}
-		}
+		return s.addFields(v.Entries(), depth+1)
+	case extend.Fields:
+		return s.addFields(v.Fields(), depth+1)
 	case *starlark.List, starlark.Tuple, *starlark.Set:
 		return s.addItems(v.(starlark.Iterable), depth+1)
 	}
@@ -71,6 +71,16 @@ func (s *scale) add(v starlark.Value, depth int) error {
 func (s *scale) addAll(depth int, vs ...starlark.Value) error {
 	for _, v := range vs {
 		if err := s.add(v, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scale) addFields(all iter.Seq2[string, starlark.Value], depth int) error {
+	for name, item := range all {
+		s.room -= len(name)
+		if err := s.add(item, depth); err != nil || s.room < 0 {
 			return err
 		}
 	}

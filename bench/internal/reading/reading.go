@@ -12,9 +12,10 @@ import (
 
 // Reading is one figure: Value of Metric, for the contender named Row.
 type Reading struct {
-	Row    string
-	Metric string
-	Value  float64
+	Row     string
+	Metric  string
+	Value   float64
+	Instead string `json:",omitempty"` // what is said where there is no Value
 }
 
 // Metrics that more than one program reads.

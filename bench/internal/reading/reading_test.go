@@ -9,7 +9,11 @@ import (
 )
 
 func TestWriteThenParse(t *testing.T) {
-	want := []Reading{{"a", "p50", 1.5}, {"b|c", "rate", 2}}
+	want := []Reading{
+		{Row: "a", Metric: "p50", Value: 1.5},
+		{Row: "b|c", Metric: "rate", Value: 2},
+		{Row: "a", Metric: "rate", Instead: "panics"},
+	}
 	var b bytes.Buffer
 	if err := Write(&b, want); err != nil {
 		t.Fatal(err)

@@ -60,3 +60,13 @@ def search_local(times):
     """What each of as many searches of bytes took."""
     data = haystack()
     return [timed(data) for _ in range(times)]
+
+
+def length(data):
+    return len(data)
+
+
+def give(block, times):
+    import mitogen.core
+
+    return mitogen.core.Blob(block * times)

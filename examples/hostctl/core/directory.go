@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/service"
 )
 
@@ -61,7 +62,7 @@ var parents = map[string]bool{"/srv": true, "/opt": true}
 func askUmask(ctx context.Context) (uint32, error) {
 	asking, cancel := context.WithTimeout(ctx, umaskTime)
 	defer cancel()
-	r, err := Umask.Call(asking, outwork.Back(ctx), Nothing{})
+	r, err := Umask.Call(asking, call.Back(ctx), Nothing{})
 	if err != nil {
 		return 0, fmt.Errorf("ask the client for its umask: %w", err)
 	}

@@ -60,7 +60,11 @@ func Run(ctx context.Context, s Spec, args []string, stdin io.Reader, stdout, st
 		return shell.OK
 	}
 	f := shell.FailureOf(err)
-	r.shell.Complain(f.Text)
+	if r.json || shell.JSONAsked(args) {
+		r.shell.ComplainJSON(f)
+	} else {
+		r.shell.Complain(f.Text)
+	}
 	return f.Status
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
@@ -240,7 +241,7 @@ var prompt = outwork.Func("prompt", func(context.Context, none) (none, error) {
 })
 
 var ask = outwork.Func("ask", func(ctx context.Context, _ none) (none, error) {
-	return prompt.Call(ctx, outwork.Back(ctx), none{})
+	return prompt.Call(ctx, call.Back(ctx), none{})
 })
 
 type helloArgs struct {
@@ -314,7 +315,7 @@ func specOf(s *api.Service) Spec {
 		Use: "copy FROM TO [MODE]", Short: "Copy rules", Args: cobra.RangeArgs(2, 3),
 		RunE: func(*cobra.Command, []string) error { return nil },
 	})
-	grant := func(ctx context.Context, _ *api.Function) context.Context { return outwork.WithGrants(ctx, prompt) }
+	grant := func(ctx context.Context, _ *api.Function) context.Context { return call.WithGrants(ctx, prompt) }
 	return Spec{Service: s, Dial: dialHere, Grants: grant, Extra: []*cobra.Command{daemon, rules}}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/outwork-go/outwork/internal/service/api"
+	"github.com/outwork-go/outwork/internal/service/command/roff"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/internal/service/schema"
 )
@@ -23,34 +24,37 @@ func ManPages(s *api.Service, verbs ...*cobra.Command) map[string][]byte {
 	}
 }
 
+// manual is a manual page while it is written.
+type manual struct{ roff.Page }
+
 // commandPage is the page of the command.
 func commandPage(s *api.Service, verbs []*cobra.Command) []byte {
 	r := newRun(Spec{Service: s}, nil, nil, nil)
 	root := r.root()
-	var p roff
-	p.title(s.Name, 1, s.Name+" "+s.Version, "User Commands")
-	p.section("NAME")
-	p.WriteString(inline(s.Name) + ` \- ` + escape(summary(s)) + "\n")
-	p.section("SYNOPSIS")
+	var p manual
+	p.Title(s.Name, 1, s.Name+" "+s.Version, "User Commands")
+	p.Section("NAME")
+	p.WriteString(roff.Inline(s.Name) + ` \- ` + roff.Escape(summary(s)) + "\n")
+	p.Section("SYNOPSIS")
 	if l := r.leaves[root]; l != nil {
-		p.line(synopsisLine(root, l))
+		p.Line(synopsisLine(root, l))
 	}
-	p.line(bold(s.Name) + " [" + italic("OPTIONS") + "] " + italic("COMMAND"))
-	p.section("DESCRIPTION")
-	p.text(s.Doc)
-	p.text(fmt.Sprintf("What %s does is done by the daemon %s, which runs as root and decides by its policy who may have it done.", s.Name, s.Daemon))
-	p.section("COMMANDS")
+	p.Line(roff.Bold(s.Name) + " [" + roff.Italic("OPTIONS") + "] " + roff.Italic("COMMAND"))
+	p.Section("DESCRIPTION")
+	p.Text(s.Doc)
+	p.Text(fmt.Sprintf("What %s does is done by the daemon %s, which runs as root and decides by its policy who may have it done.", s.Name, s.Daemon))
+	p.Section("COMMANDS")
 	p.functions(r, root)
 	p.others(verbs)
-	p.section("OPTIONS")
+	p.Section("OPTIONS")
 	p.options(root)
-	p.section("EXIT STATUS")
+	p.Section("EXIT STATUS")
 	for _, st := range shell.Statuses {
-		p.item(bold(strconv.Itoa(st.Status)), sentence(st.Means))
+		p.Item(roff.Bold(strconv.Itoa(st.Status)), sentence(st.Means))
 	}
 	p.files(s)
-	p.section("SEE ALSO")
-	p.WriteString(".BR " + quote(s.Daemon) + " (8)\n")
+	p.Section("SEE ALSO")
+	p.WriteString(".BR " + roff.Quote(s.Daemon) + " (8)\n")
 	return []byte(p.String())
 }
 
@@ -67,13 +71,13 @@ func summary(s *api.Service) string {
 }
 
 // functions writes the functions at and below cmd.
-func (p *roff) functions(r *run, cmd *cobra.Command) {
+func (p *manual) functions(r *run, cmd *cobra.Command) {
 	if l := r.leaves[cmd]; l != nil {
-		p.subsection(cmd.CommandPath())
-		p.line(synopsisLine(cmd, l))
-		p.text(l.f.Doc)
+		p.Subsection(cmd.CommandPath())
+		p.Line(synopsisLine(cmd, l))
+		p.Text(l.f.Doc)
 		p.fields(l)
-		p.text("May be called by " + whoMay(l))
+		p.Text("May be called by " + whoMay(l))
 	}
 	for _, c := range cmd.Commands() {
 		if c.GroupID != otherGroup {
@@ -85,69 +89,69 @@ func (p *roff) functions(r *run, cmd *cobra.Command) {
 // synopsisLine is a function's usage.
 func synopsisLine(cmd *cobra.Command, l *leaf) string {
 	var line strings.Builder
-	line.WriteString(bold(cmd.CommandPath()))
+	line.WriteString(roff.Bold(cmd.CommandPath()))
 	for _, word := range l.synopsis() {
-		line.WriteString(" " + inline(word))
+		line.WriteString(" " + roff.Inline(word))
 	}
 	return line.String()
 }
 
 // fields explains arguments, flags and what of a reply has a doc.
-func (p *roff) fields(l *leaf) {
+func (p *manual) fields(l *leaf) {
 	for _, f := range l.words {
-		p.item(italic(shell.Placeholder(f.Name)), sentence(shell.Explain(f)))
+		p.Item(roff.Italic(shell.Placeholder(f.Name)), sentence(shell.Explain(f)))
 		p.parts(f)
 	}
 	for _, f := range l.flags {
-		p.item(strings.TrimSpace(bold("--"+shell.FlagName(f))+" "+italic(shell.ValueWord(f))), sentence(shell.Explain(f)))
+		p.Item(strings.TrimSpace(roff.Bold("--"+shell.FlagName(f))+" "+roff.Italic(shell.ValueWord(f))), sentence(shell.Explain(f)))
 		p.parts(f)
 	}
 	if shell.Copies(l.f.Reply) {
-		p.item(bold("--output")+" "+italic("FILE"), "Write what the function hands out to this file.")
+		p.Item(roff.Bold("--output")+" "+roff.Italic("FILE"), "Write what the function hands out to this file.")
 	}
 	if shell.Hands(l.f.Reply) {
-		p.item(bold("--")+" "+italic("PROGRAM")+" ["+italic("ARG")+"...]", "Execute this program with what the function hands out as file descriptor 3, which LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell it, as sd_listen_fds(3) has it.")
+		p.Item(roff.Bold("--")+" "+roff.Italic("PROGRAM")+" ["+roff.Italic("ARG")+"...]", "Execute this program with what the function hands out as file descriptor 3, which LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell it, as sd_listen_fds(3) has it.")
 	}
 	if replies := replyTerms(l.f.Reply); len(replies) > 0 {
-		p.text("It replies with")
+		p.Text("It replies with")
 		for _, d := range replies {
-			p.item(bold(d.term), sentence(d.text))
+			p.Item(roff.Bold(d.term), sentence(d.text))
 		}
 	}
 }
 
 // parts explains what the JSON of f has in it, indented below f.
-func (p *roff) parts(f *schema.Field) {
+func (p *manual) parts(f *schema.Field) {
 	parts := shell.Parts(f.Type)
 	if len(parts) == 0 {
 		return
 	}
 	p.WriteString(".RS\n")
 	for _, part := range parts {
-		p.item(bold(part.Path)+" "+italic(part.Word), sentence(part.Text))
+		p.Item(roff.Bold(part.Path)+" "+roff.Italic(part.Word), sentence(part.Text))
 	}
 	p.WriteString(".RE\n")
 }
 
 // others are the verbs that are no functions.
-func (p *roff) others(verbs []*cobra.Command) {
+func (p *manual) others(verbs []*cobra.Command) {
 	first := true
 	for _, c := range verbs {
 		if c.Hidden || c.GroupID == functionGroup {
 			continue
 		}
 		if first {
-			p.subsection("Other commands")
+			p.Subsection("Other commands")
 			first = false
 		}
-		p.item(bold(c.Name()), sentence(c.Short))
+		p.Item(roff.Bold(c.Name()), sentence(c.Short))
 	}
 }
 
-func (p *roff) options(root *cobra.Command) {
+func (p *manual) options(root *cobra.Command) {
 	show := func(f *pflag.Flag) {
 		d := optionTerm(f)
-		p.item(bold(d.term), sentence(d.text))
+		p.Item(roff.Bold(d.term), sentence(d.text))
 	}
 	root.PersistentFlags().VisitAll(show)
 	show(root.Flags().Lookup("help"))
@@ -157,10 +161,10 @@ func (p *roff) options(root *cobra.Command) {
 }
 
 // files are what both pages name.
-func (p *roff) files(s *api.Service) {
-	p.section("FILES")
-	p.item(italic(s.Socket.Path), "The socket of the daemon.")
-	p.item(italic(s.PolicyDir), "Who may call what: see POLICY in "+s.Daemon+"(8).")
+func (p *manual) files(s *api.Service) {
+	p.Section("FILES")
+	p.Item(roff.Italic(s.Socket.Path), "The socket of the daemon.")
+	p.Item(roff.Italic(s.PolicyDir), "Who may call what: see POLICY in "+s.Daemon+"(8).")
 }
 
 // sentence is text with a capital letter and a full stop.

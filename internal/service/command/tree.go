@@ -132,8 +132,8 @@ func missingVerb(cmd *cobra.Command, args []string) error {
 
 func (r *run) globalFlags(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.BoolVar(&r.json, "json", false, "print the reply as a line of JSON")
-	f.Var(shell.TimeoutVar(&r.timeout), "timeout", "how long the call may take at most, as in 30s")
+	f.BoolVar(&r.json, "json", false, "print the reply, or what is wrong, as a line of JSON")
+	f.Var((*shell.Timeout)(&r.timeout), "timeout", "how long the call may take at most, as in 30s")
 	f.StringVar(&r.socket, "socket", "", "the daemon's socket (default "+r.Service.Socket.Path+")")
 	f.BoolVar(&r.dev, "dev", false, "ask a daemon of your own ("+r.Service.Name+" daemon --dev)")
 }

@@ -28,7 +28,8 @@ var always = []guard{
 // directories it may write paths.
 func (n *Needs) harden(u *unit, paths []string) {
 	for _, g := range always {
-		g.write(u)
+		u.either(n.Sandboxes && g.key == "RestrictNamespaces", g,
+			"RestrictNamespaces= is off: its workers are confined in namespaces of their own.")
 	}
 	n.privileges(u)
 	n.files(u, paths)

@@ -321,6 +321,7 @@ func TestUnitsPassSystemd(t *testing.T) {
 		{hello(), Needs{}},
 		{hostctl(), all},
 		{hostctl(), Needs{Writes: own}},
+		{hello(), Needs{Sandboxes: true}},
 		{hostctl(), Needs{Writes: []string{"/home/x"}, Devices: true, Executables: true, Syscalls: []string{"@chown"}}},
 	} {
 		units := filepath.Join(installed(t, test.service, test.needs), "lib/systemd/system")
@@ -341,6 +342,22 @@ func TestNotifyReload(t *testing.T) {
 		unit := find(t, tree(t, hello(), Options{Systemd: version}), ".service")
 		if !strings.Contains(unit, want) || strings.Contains(unit, "ExecReload=") != (version < 253) {
 			t.Errorf("systemd %d:\n%s", version, unit)
+		}
+	}
+}
+
+// Whoever confines workers may make namespaces, and nothing else is open for it.
+func TestSandboxesNeedNamespaces(t *testing.T) {
+	unit := find(t, tree(t, hello(), Options{Needs: Needs{Sandboxes: true}}), ".service")
+	if strings.Contains(unit, "\nRestrictNamespaces=") {
+		t.Errorf("namespaces are restricted:\n%s", unit)
+	}
+	for _, want := range []string{
+		"\nCapabilityBoundingSet=CAP_KILL CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN\n",
+		"\nSystemCallFilter=@mount @setuid capset landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp\n", "\nNoNewPrivileges=yes\n",
+	} {
+		if !strings.Contains(unit, want) {
+			t.Errorf("%q is not in:\n%s", want, unit)
 		}
 	}
 }

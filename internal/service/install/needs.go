@@ -8,34 +8,15 @@ import (
 	"strings"
 )
 
-// Needs are what a daemon needs beyond a hardened unit's default: no capability,
-// a read-only file system, unix sockets alone, no device, and nothing of the
-// host that could be changed. Each need opens what it names and leaves the rest.
+// Needs are what a daemon needs beyond a hardened unit's default. They are service.Needs, where
+// each is described: that type is converted to this one, and so both have the same fields.
 type Needs struct {
-	// Capabilities are those that it keeps, of root's: "CAP_CHOWN".
 	Capabilities []string
+	Writes       []string
+	Families     []string // besides AF_UNIX, which it always has
+	Syscalls     []string
 
-	// Writes are the files and directories that it may change, absolute. Only in
-	// a directory that is named can a file be replaced. For what is in /var/lib/NAME,
-	// /var/cache/NAME or /run/NAME, of the command's name or the daemon's, systemd
-	// makes that directory when the daemon starts, the first two with mode 0700.
-	// Any other path must be there by then, or stays closed.
-	Writes []string
-
-	// Families are the address families of its sockets besides AF_UNIX, which it
-	// always has: "AF_INET".
-	Families []string
-
-	// Syscalls are system calls beyond what services do, or systemd's groups of
-	// them: "sethostname", "@chown".
-	Syscalls []string
-
-	Hostname    bool // it sets the host's name
-	Sysctl      bool // it reads or sets kernel parameters in /proc/sys
-	Devices     bool // it uses the devices in /dev
-	Homes       bool // it reads below /home, /root or /run/user
-	Processes   bool // its records tell callers' executables, and it may look into other processes
-	Executables bool // it makes memory executable, as a compiler at run time does
+	Hostname, Sysctl, Devices, Homes, Processes, Executables, Sandboxes bool
 }
 
 const (
@@ -121,6 +102,9 @@ func (n *Needs) capabilities() []string {
 	if n.Processes {
 		all = union(all, "CAP_SYS_PTRACE")
 	}
+	if n.Sandboxes { // for namespaces, another user, that it keeps nothing of them, and to end it
+		all = union(all, "CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_KILL")
+	}
 	return union(all)
 }
 
@@ -132,6 +116,9 @@ func (n *Needs) syscalls() []string {
 	}
 	if slices.Contains(n.Capabilities, "CAP_CHOWN") {
 		all = union(all, "@chown")
+	}
+	if n.Sandboxes {
+		all = union(all, "@mount", "@setuid", "capset", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "seccomp")
 	}
 	return union(all)
 }

@@ -1,6 +1,8 @@
 package listen
 
 import (
+	"net"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -14,13 +16,13 @@ import (
 type Conn struct {
 	Peer *ident.Peer // until Release
 
-	fd       int // -1: taken over by Transport
+	fd       int // -1: taken over by Transport or Net
 	places   *places
 	released sync.Once
 }
 
-// Transport is the connection for a link, which owns it from then on. It is
-// called at most once.
+// Transport is the connection for a link, which owns it from then on. It or Net is
+// called, at most once.
 func (c *Conn) Transport() (mux.Transport, error) {
 	s, err := transport.NewSocket(c.fd)
 	if err != nil {
@@ -28,6 +30,15 @@ func (c *Conn) Transport() (mux.Transport, error) {
 	}
 	c.fd = -1
 	return s, nil
+}
+
+// Net is the connection for who speaks another protocol. It or Transport is called, at
+// most once, and its result must be closed.
+func (c *Conn) Net() (net.Conn, error) {
+	f := os.NewFile(uintptr(c.fd), "client")
+	c.fd = -1
+	defer f.Close()
+	return net.FileConn(f)
 }
 
 // Release gives the connection's place to others and closes Peer. It is called

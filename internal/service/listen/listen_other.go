@@ -5,6 +5,7 @@ package listen
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime"
 
 	"github.com/outwork-go/outwork/internal/ident"
@@ -39,6 +40,9 @@ type Conn struct{ Peer *ident.Peer }
 
 // Transport needs Linux.
 func (c *Conn) Transport() (mux.Transport, error) { return nil, errNotLinux }
+
+// Net needs Linux.
+func (c *Conn) Net() (net.Conn, error) { return nil, errNotLinux }
 
 // Release needs Linux.
 func (c *Conn) Release() {}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outwork-go/outwork/internal/filekind"
 	"github.com/outwork-go/outwork/internal/ident"
 )
 
@@ -60,8 +61,8 @@ func (l *lock) hold(path string) (bool, error) {
 		return false, os.NewSyscallError("fstat", err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != uint32(os.Geteuid()) || st.Mode&0o077 != 0 {
-		return false, fmt.Errorf("%s is not a lock file of this daemon's: it is a %s of %s, mode %#o: remove it",
-			l.file.Name(), kind(st.Mode), ident.User(st.Uid), st.Mode&0o7777)
+		return false, fmt.Errorf("%s is not a lock file of this daemon's: it is %s of %s, mode %#o: remove it",
+			l.file.Name(), filekind.OfStat(st.Mode).Words(), ident.User(st.Uid), st.Mode&0o7777)
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
 		return false, &InUseError{path, l.holder()}
@@ -103,20 +104,3 @@ func (l *lock) release() error {
 
 // same reports whether two are one file.
 func same(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
-
-// kind is what a file is, in a word.
-func kind(mode uint32) string {
-	switch mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return "file"
-	case unix.S_IFDIR:
-		return "directory"
-	case unix.S_IFLNK:
-		return "symlink"
-	case unix.S_IFIFO:
-		return "FIFO"
-	case unix.S_IFSOCK:
-		return "socket"
-	}
-	return "device"
-}

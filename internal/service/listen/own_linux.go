@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outwork-go/outwork/internal/filekind"
 	"github.com/outwork-go/outwork/internal/ident"
 )
 
@@ -140,7 +141,7 @@ func (s *spot) stale() (*unix.Stat_t, error) {
 		return nil, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return nil, fmt.Errorf("there is a %s in the socket's place: remove it if it is of no use, or choose another path", kind(st.Mode))
+		return nil, fmt.Errorf("there is %s in the socket's place: remove it if it is of no use, or choose another path", filekind.OfStat(st.Mode).Words())
 	}
 	if st.Uid != uint32(os.Geteuid()) {
 		return nil, fmt.Errorf("there is a socket of %s in the socket's place: remove it, or choose another path", ident.User(st.Uid))
@@ -172,7 +173,7 @@ func (s *spot) clear() error {
 		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK || st.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("there is a %s of %s at %s%s: remove it", kind(st.Mode), ident.User(st.Uid), s.path, newSuffix)
+		return fmt.Errorf("there is %s of %s at %s%s: remove it", filekind.OfStat(st.Mode).Words(), ident.User(st.Uid), s.path, newSuffix)
 	}
 	return os.NewSyscallError("unlinkat", unix.Unlinkat(s.dir, s.name+newSuffix, 0))
 }

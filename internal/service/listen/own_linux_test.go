@@ -111,17 +111,17 @@ func TestOwnRefuses(t *testing.T) {
 		name, want string
 		lay        func(path string) error
 	}{
-		{"file", "there is a file in the socket's place", func(p string) error { return os.WriteFile(p, []byte("data"), 0o600) }},
+		{"file", "there is a regular file in the socket's place", func(p string) error { return os.WriteFile(p, []byte("data"), 0o600) }},
 		{"dir", "there is a directory in", func(p string) error { return os.Mkdir(p, 0o700) }},
-		{"fifo", "there is a FIFO in", func(p string) error { return unix.Mkfifo(p, 0o600) }},
+		{"fifo", "there is a pipe in", func(p string) error { return unix.Mkfifo(p, 0o600) }},
 		{"symlink", "there is a symlink in", func(p string) error { return os.Symlink(p+".target", p) }},
 		{"dangling", "there is a symlink in", func(p string) error { return os.Symlink("/nonexistent/x", p) }},
-		{"lockfile", "is not a lock file of this daemon's: it is a file", func(p string) error {
+		{"lockfile", "is not a lock file of this daemon's: it is a regular file", func(p string) error {
 			return errors.Join(os.WriteFile(p+lockSuffix, nil, 0o600), os.Chmod(p+lockSuffix, 0o644))
 		}},
 		{"locklink", "lock is a symlink: remove it", func(p string) error { return os.Symlink(p+".target", p+lockSuffix) }},
-		{"lockfifo", "is not a lock file of this daemon's: it is a FIFO", func(p string) error { return unix.Mkfifo(p+lockSuffix, 0o600) }},
-		{"new", "there is a file of", func(p string) error { return os.WriteFile(p+newSuffix, []byte("data"), 0o600) }},
+		{"lockfifo", "is not a lock file of this daemon's: it is a pipe", func(p string) error { return unix.Mkfifo(p+lockSuffix, 0o600) }},
+		{"new", "there is a regular file of", func(p string) error { return os.WriteFile(p+newSuffix, []byte("data"), 0o600) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := folder(t)

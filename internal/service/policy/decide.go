@@ -87,10 +87,7 @@ func (p *Policy) Begin(s Subject, function string) Step {
 // Decided is the decision, once there is nothing left to ask.
 func (s *Step) Decided() (Decision, bool) { return s.decision, s.action == "" }
 
-// Action is what polkit must be asked for next, or "" when the call is decided.
-func (s *Step) Action() string { return s.action }
-
-// Answer goes on with what polkit said to Action, or why it said nothing.
+// Answer goes on with what polkit said to the action, or why it said nothing.
 func (s *Step) Answer(a Answer, err error) {
 	if s.action == "" {
 		return

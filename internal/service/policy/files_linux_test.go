@@ -127,7 +127,7 @@ func TestWhatIsNoFile(t *testing.T) {
 		want string
 	}{
 		"link":      {func(p string) error { return os.Symlink("/dev/null", p) }, "DIR/b.yaml is a symbolic link, which is not followed here: put what it names in its place"},
-		"FIFO":      {func(p string) error { return unix.Mkfifo(p, 0o644) }, "DIR/b.yaml is a FIFO and no regular file: remove it"},
+		"FIFO":      {func(p string) error { return unix.Mkfifo(p, 0o644) }, "DIR/b.yaml is a pipe and no regular file: remove it"},
 		"directory": {func(p string) error { return os.Mkdir(p, 0o755) }, "DIR/b.yaml is a directory and no regular file: remove it"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestWhatIsNoDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, link, "DIR is a symbolic link, which is not followed here: put what it names in its place")
-	refused(t, filepath.Join(dir, "a.yaml"), "DIR is a regular file and no directory: remove it")
+	refused(t, filepath.Join(dir, "a.yaml"), "DIR is a regular file and no directory, as policies want one: move it away, or give the service another name")
 	refused(t, "policy.d", "policy directory DIR: want an absolute path without detours")
 	refused(t, dir+"/../policy.d", "policy directory DIR: want an absolute path without detours")
 }

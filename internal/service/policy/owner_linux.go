@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/outwork-go/outwork/internal/filekind"
 )
 
 // writable are the permissions to write of all but the owner. Those that an ACL
@@ -20,7 +22,7 @@ func checkFile(file *os.File, owner uint32) error {
 		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return fmt.Errorf("%s is %s and no regular file: remove it", printable(file.Name()), fileKind(st.Mode))
+		return fmt.Errorf("%s is %s and no regular file: remove it", printable(file.Name()), filekind.OfStat(st.Mode).Words())
 	}
 	return checkOwner(file.Name(), st, owner)
 }
@@ -38,7 +40,7 @@ func checkDir(dir *os.File, owner uint32, last bool) error {
 	case unix.S_IFLNK:
 		return linkError(dir.Name())
 	default:
-		return fmt.Errorf("%s is %s and no directory: remove it", printable(dir.Name()), fileKind(st.Mode))
+		return fmt.Errorf("%s is %s and no directory, as policies want one: move it away, or give the service another name", printable(dir.Name()), filekind.OfStat(st.Mode).Words())
 	}
 	if !last && st.Mode&unix.S_ISVTX != 0 {
 		st.Mode &^= writable
@@ -79,18 +81,4 @@ func shellWord(name string) string {
 		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 	}
 	return name
-}
-
-func fileKind(mode uint32) string {
-	switch mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return "a regular file"
-	case unix.S_IFDIR:
-		return "a directory"
-	case unix.S_IFIFO:
-		return "a FIFO"
-	case unix.S_IFSOCK:
-		return "a socket"
-	}
-	return "a device"
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/outwork-go/outwork/internal/spell"
 )
 
 // entry is one rule of a file.
@@ -26,6 +28,14 @@ func matches(pattern, function string) bool {
 	return pattern == function
 }
 
+// nearest is the function that was probably meant, or "".
+func nearest(pattern string, functions []string) string {
+	if len(pattern) > 2*maxShown {
+		return ""
+	}
+	return spell.Nearest(pattern, functions)
+}
+
 // known refuses what no function is called: a rule that is about nothing is a
 // slip, and one that denies would leave open what it was meant to close.
 func (p *parser) known(n *yaml.Node, pattern string) bool {
@@ -39,39 +49,4 @@ func (p *parser) known(n *yaml.Node, pattern string) bool {
 		return p.wrong(n, "there is no function %s: did you mean %s?", clipped(pattern), near)
 	}
 	return p.wrong(n, "there is no function %s: describe lists those that there are", clipped(pattern))
-}
-
-// nearest is the one of known that was probably meant, or "".
-func nearest(word string, known []string) string {
-	if len(word) > 2*maxShown {
-		return ""
-	}
-	best, least := "", max(1, len(word)/3)+1
-	for _, k := range known {
-		if d := distance(word, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is how many bytes must be put in, left out or replaced to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, replaced)
-		}
-	}
-	return row[len(b)]
 }

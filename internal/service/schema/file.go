@@ -2,11 +2,12 @@ package schema
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/outwork-go/outwork/internal/filekind"
 )
 
 // kindsOfFile are the words of the tag file.
@@ -68,16 +69,10 @@ func (f *Field) checkBeside(v reflect.Value) *Problem {
 	if err != nil {
 		return &Problem{Text: "is not open"}
 	}
-	if kind := kindOf(info.Mode()); !slices.Contains(f.TakesFiles(), kind) {
-		return &Problem{Text: "must be " + f.FileWords() + ", and is " + kindWords[kind]}
+	if kind := filekind.Of(info.Mode()); !slices.Contains(f.TakesFiles(), string(kind)) {
+		return &Problem{Text: "must be " + f.FileWords() + ", and is " + kind.Words()}
 	}
 	return nil
-}
-
-// kindWords are kinds of file as sentences have them.
-var kindWords = map[string]string{
-	"regular": "a regular file", "directory": "a directory", "pipe": "a pipe", "socket": "a socket", "device": "a device",
-	unknownKind: unknownKind,
 }
 
 // FileWords are the kinds of file that the field takes, as a sentence has them:
@@ -86,26 +81,8 @@ func (f *Field) FileWords() string {
 	var words []string
 	for _, kind := range kindsOfFile {
 		if slices.Contains(f.TakesFiles(), kind) {
-			words = append(words, kindWords[kind])
+			words = append(words, filekind.Kind(kind).Words())
 		}
 	}
 	return strings.Join(words, " or ")
-}
-
-const unknownKind = "something else"
-
-func kindOf(m fs.FileMode) string {
-	switch {
-	case m.IsRegular():
-		return "regular"
-	case m.IsDir():
-		return "directory"
-	case m&fs.ModeNamedPipe != 0:
-		return "pipe"
-	case m&fs.ModeSocket != 0:
-		return "socket"
-	case m&fs.ModeDevice != 0:
-		return "device"
-	}
-	return unknownKind
 }

@@ -81,6 +81,8 @@ def boot():
     for f in (sys.stdout, sys.stderr):
         f.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     if OPTIONS["plain"]:
+        if OPTIONS["plain"] > 1:
+            __import__("outwork._keeper")._keeper.begin()
         from outwork import _plain
 
         ends = _plain.redirect()
@@ -92,8 +94,6 @@ def boot():
     global ROOTS
     ROOTS, link = _run.ROOTS, _link.Link(*ends, OPTIONS["functions"])
     _run.LINK = link
-    if OPTIONS["plain"]:
-        _plain.forward(link)
     try:
         link.live()
     except BaseException as e:

@@ -53,7 +53,7 @@ def received(part, share, files):
     if kind == 5:
         from outwork import _paged
 
-        return _paged.received(share, size)
+        return _paged.received(share, size, immutable)
     if stream:
         from outwork import _mapped
 
@@ -77,7 +77,8 @@ class Container:
     that is shared from the middle of a page, have it from Python 3.12 on, and before
     that only their view() has.
 
-    A pattern is bytes, or a str for its UTF-8, and may not be empty. Offsets are never
+    A pattern is bytes, or a str for its UTF-8, and may not be empty; or it is one of
+    outwork.pattern. Offsets are never
     negative nor beyond the end: that is a ValueError. An OSError is the manager's.
 
     name, size       what it is shared under, and its bytes
@@ -88,6 +89,7 @@ class Container:
     outwork_name = True  # tells _values that it cannot cross
     name, immutable, closed = "", False, False
     _at = _users = _share = 0
+    _start = 0  # of _whole: where what is shared begins in it
 
     # _whole has the bytes, and those of self begin at _at and are _n. What begins with
     # _ and takes a, b is of _whole, and from a to b there.
@@ -122,14 +124,33 @@ class Container:
     def find(self, pattern, start=0, end=None):
         """The offset of the first match that lies from start to end; -1: none, as of
         bytes.find."""
+        if hasattr(pattern, "outwork_pattern"):
+            return next((m[0] for m in self.search(pattern, start, end, 1)), -1)
         p = needle("find", pattern)
         a, _ = self._span("find", start, 0)
         b, _ = self._span("find", self._n if end is None else end, 0)
         return next(self._whole._matches(p, a, b, 1), self._at - 1) - self._at
 
+    def search(self, pattern, start=0, end=None, limit=None, back=False):
+        """An iterator over the matches that lie from start to end, or the first limit of
+        them; with back the last one comes first. A match has offset, length and index:
+        which text of outwork.pattern.any it is."""
+        from outwork import _patterns
+
+        p = _patterns.of("search", pattern)
+        a, _ = self._span("search", start, 0)
+        b, _ = self._span("search", self._n if end is None else end, 0)
+        if limit is not None and index(limit) < 0:
+            raise ValueError("search: limit is %d, and cannot be negative" % limit)
+        at = self._at
+        found = self._whole._search(p, at, at + self._n, a, b, limit, back) if a < b else ()
+        return (_patterns.Match((i - at, n, k)) for i, n, k in islice(found, limit))
+
     def find_all(self, pattern, limit=None):
         """An iterator over the offsets of all matches, overlapping ones too, or of the
         first limit."""
+        if hasattr(pattern, "outwork_pattern"):
+            return (m[0] for m in self.search(pattern, limit=limit))
         p = needle("find_all", pattern)
         a, b = self._span("find_all", 0)
         if limit is not None and index(limit) < 0:
@@ -140,6 +161,9 @@ class Container:
     def count(self, pattern):
         """How many matches there are, overlapping ones too (bytes.count leaves them
         out)."""
+        if hasattr(pattern, "outwork_pattern"):
+            at = self._at
+            return self._whole._tally(pattern, at, at + self._n, *self._span("count", 0))
         return self._whole._count(needle("count", pattern), *self._span("count", 0))
 
     def slice(self, offset, n=None):
@@ -152,7 +176,27 @@ class Container:
 
     def sha256(self):
         """The 32 bytes of the hash."""
-        return self._whole._digest(*self._span("sha256", 0))
+        return self._whole._hash("sha256", *self._span("sha256", 0))
+
+    def crc32(self):
+        """The checksum of gzip and zip, as zlib.crc32 has it."""
+        return int.from_bytes(self._whole._hash("crc32", *self._span("crc32", 0)), "big")
+
+    def xxh3(self):
+        """The 64 bits of the hash XXH3, as an int: only of what is paged, since Python has
+        no XXH3."""
+        return int.from_bytes(self._whole._hash("xxh3", *self._span("xxh3", 0)), "big")
+
+    def compare(self, other):
+        """The offset of the first byte that is not the same in another container; when one
+        is the beginning of the other, the size of the shorter; -1: they are the same."""
+        if not isinstance(other, Container):
+            raise TypeError("compare: the other is no container but a %s" % type(other).__name__)
+        a, _ = self._span("compare", 0)
+        b, _ = other._span("compare", 0)
+        n = min(self._n, other._n)
+        at = self._whole._differs(a, other._whole, b, n)
+        return n if at < 0 and self._n != other._n else at
 
     def cstring(self, offset, limit=4096):
         """The bytes before the NUL that must come within limit bytes."""
@@ -202,6 +246,42 @@ class Container:
     __str__ = __repr__
 
 
+def hasher(name):
+    if name == "sha256":
+        import hashlib
+
+        return hashlib.sha256()
+    if name == "crc32":
+        return CRC32()
+    raise NotImplementedError("xxh3: Python has no XXH3: take crc32() or sha256() of what is not paged")
+
+
+class CRC32:
+    value = 0
+
+    def update(self, part):
+        from zlib import crc32
+
+        self.value = crc32(part, self.value)
+
+    def digest(self):
+        return self.value.to_bytes(4, "big")
+
+
+def difference(x, a, y, b, n):
+    """The first of n bytes of x from a and of y from b that is not the same; -1: none."""
+    at, step = 0, COPIED
+    while at < n:
+        p, q = (w._get(i + at, i + min(at + step, n)) for w, i in ((x, a), (y, b)))
+        if p == q:
+            at += step
+        elif len(p) == 1:
+            return at
+        else:
+            n, step = at + len(p), -(-len(p) // 2)
+    return -1
+
+
 def integers():
     """u8 i8 u16le ... i64be(offset): an integer of that width."""
 
@@ -248,19 +328,31 @@ class Memory(Container):
                 i = find(p, i + 1, end - base)
             a += step
 
+    def _search(self, p, lo, hi, a, b, limit, back):
+        if not p.kind and not p.fold and not back:
+            return ((i, len(p.exact[0]), 0) for i in self._matches(p.exact[0], a, b, limit))
+        from outwork import _matching
+
+        return _matching.search(self, lo, hi, p, a, b, back)
+
     def _count(self, p, a, b):
         if p.find(p[:1], 1) > 0:  # its matches may overlap
             return sum(1 for _ in self._matches(p, a, b, None))
         return sum(self[i : min(i + COPIED + len(p) - 1, b)].count(p) for i in range(a, b, COPIED))
 
-    def _digest(self, a, b):
-        import hashlib
+    def _tally(self, p, lo, hi, a, b):
+        return sum(1 for _ in self._search(p, lo, hi, a, b, None, False))
 
-        h = hashlib.sha256()
+    def _hash(self, name, a, b):
+        h = hasher(name)
         with memoryview(self) as v:
             for i in range(a, b, STEP):
-                h.update(v[i : min(i + STEP, b)])
+                with v[i : min(i + STEP, b)] as part:
+                    h.update(part)
         return h.digest()
+
+    def _differs(self, a, other, b, n):
+        return difference(self, a, other, b, n)
 
 
 class Inline(Memory, bytes):

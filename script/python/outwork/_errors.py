@@ -2,6 +2,7 @@
 
 import linecache
 import sys
+import time
 import traceback
 
 from outwork import _link, _run
@@ -60,6 +61,8 @@ def described(call, e):
     kinds = list(e.kinds) if isinstance(e, _link.Refused) else []
     if isinstance(e, OSError) and isinstance(e.errno, int):
         kinds += ["errno:%d" % e.errno] + ERRNO.get(e.errno, [])
+    if isinstance(e, TimeoutError) and call.deadline and time.monotonic() >= call.deadline:
+        kinds.append("context.DeadlineExceeded")  # it knew before the caller did
     fields = {"Type": clip(kind), "Message": clip(message), "Traceback": clip(stack)}
     return encode([code, clip(said), clip(stack), kinds, [["python.Exception", bytes(encode(fields))]]])
 

@@ -18,6 +18,7 @@ from outwork._values import decode, encode
 
 HELLO, FORWARD_LOG, SHUTDOWN, LOG_LEVEL, PING, PONG, OUTPUT = range(1, 8)
 CALL_FUNCTION, GET_MODULE, GET_CONTAINER, BULK, READ_CONTAINER, SEARCH_CONTAINER, HASH_CONTAINER = range(16, 23)
+COMPARE_CONTAINER = 24
 REPLY, ERROR, PROGRESS, ITEM = range(32, 36)
 OPEN, MESSAGE, DATA, CREDIT, RESET = range(1, 6)
 END, MORE = 1, 2
@@ -29,6 +30,8 @@ STREAMS = 1024  # calls, and what belongs to them, at once
 TICK = 0.003  # seconds after which the watch listens in place of the main thread
 QUICK = 0.001  # seconds: what takes longer does not run where it was read
 
+# What holds this process, as the stage that became it has found: no script sees it.
+HELD = os.environ.pop("OUTWORK_CONFINED", "none")
 HANDLERS = {}  # what runs a function of this side's, by its name
 
 
@@ -164,7 +167,7 @@ class Link:
             self.window, self.level = self.hello["window"], self.hello["level"]
             mine = dict(
                 name="", build="python " + sys.version.split()[0], digest=b"\xff" * 32, window=WINDOW, streams=STREAMS,
-                level=0, languages=["python"], confinement="none", functions=self.functions, pid=os.getpid(),
+                level=0, languages=["python"], confinement=HELD, functions=self.functions, pid=os.getpid(),
             )
             self.send(0, MESSAGE, HELLO, 0, encode(mine))
         elif handle == PING:

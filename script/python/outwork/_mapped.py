@@ -40,7 +40,7 @@ def received(fd, offset, size, immutable):
         m = Mapped(fd, before + size, mmap.MAP_PRIVATE, mmap.PROT_READ, offset=offset - before, **OPTIONS)
     finally:
         os.close(fd)
-    m._n = before + size
+    m._n, m._start = before + size, before
     if not before:
         return m
     p = Part(m, before, m._n)

@@ -59,17 +59,29 @@ def dispatch(link, call):
     if not call:
         return
     here = link.here(call)
-    if here and link.idle or call.handler and call.handler.main(call):
+    # One that the main thread has not taken yet may block it: the next go elsewhere.
+    if here and link.idle and not link.jobs or call.handler and call.handler.main(call):
         link.jobs.append(call)
         link.wake_main()
     elif link.spare:
         link.spare.pop()(call)
-    elif link.threads < THREADS:
-        link.threads += 1
-        share_threading(link.main)
+    elif link.threads >= THREADS or not begin(link, call):
+        if link.threads:
+            link.queue.append(call)
+        else:
+            link.jobs.append(call)
+            link.wake_main()
+
+
+def begin(link, call):
+    """Whether a thread has begun that runs the call: there may be a limit."""
+    share_threading(link.main)
+    try:
         _thread.start_new_thread(work, (link, call))
-    else:
-        link.queue.append(call)
+    except RuntimeError:
+        return False
+    link.threads += 1
+    return True
 
 
 def work(link, call):

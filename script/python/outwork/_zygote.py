@@ -93,8 +93,15 @@ def watch_children(link):
 
 
 def reap(link):
+    """Tells of the copies that have ended. The main thread's signal handler may be at it as
+    well: whoever takes a call out of CHILDREN has its process to wait for."""
     for pid in list(CHILDREN):
-        if not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        try:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        except ChildProcessError:
+            continue  # the other has been quicker
+        call = ended and CHILDREN.pop(pid, None)
+        if not call:
             continue
         try:
             os.killpg(pid, signal.SIGKILL)  # before its number is free: all that it left
@@ -104,7 +111,7 @@ def reap(link):
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         times = [int(used.ru_utime * 1e9), int(used.ru_stime * 1e9)]
-        link.finish(CHILDREN.pop(pid), *_run.answer([code, number] + times + [used.ru_maxrss << 10]))
+        link.finish(call, *_run.answer([code, number] + times + [used.ru_maxrss << 10]))
     link.flush()
 
 

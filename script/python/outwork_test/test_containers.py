@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import json
 import mmap
 import os
 import random
@@ -12,13 +13,14 @@ import tempfile
 import threading
 import types
 import unittest
+import zlib
 
 package = types.ModuleType("outwork")
 package.__path__ = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "outwork")]
 sys.modules["outwork"] = package
 sys.dont_write_bytecode = True
 
-from outwork import _containers, _link, _more, _run, _values  # noqa: E402
+from outwork import _containers, _link, _more, _patterns, _run, _values  # noqa: E402
 
 decode, encode = _values.decode, _values.encode
 BUFFERS = sys.version_info >= (3, 12)  # a part may have the buffer protocol
@@ -65,20 +67,39 @@ class Manager:
             return [bytes(data[offset : offset + n])]
         if handle == _link.HASH_CONTAINER:
             _, offset, n, algorithm = args
-            assert algorithm == "sha256" and 0 <= offset <= len(data) - n
-            return [hashlib.sha256(data[offset : offset + n]).digest()]
+            assert 0 <= offset <= len(data) - n
+            data = data[offset : offset + n]
+            return [{"sha256": lambda: hashlib.sha256(data).digest(), "crc32": lambda: zlib.crc32(data).to_bytes(4, "big"),
+                     "xxh3": lambda: b"\x80" + bytes(6) + b"\1"}[algorithm]()]
+        if handle == _link.COMPARE_CONTAINER:
+            _, a, share, b, n = args
+            other = self.bytes[share]
+            assert 0 <= a <= len(data) - n and 0 <= b <= len(other) - n
+            return [next((i for i in range(n) if data[a + i] != other[b + i]), -1)]
         assert handle == _link.SEARCH_CONTAINER
-        _, p, a, b, limit, count = args
-        assert type(p) is bytes and 0 < len(p) <= 65536 and 0 <= a <= b <= len(data) and (count or 1 <= limit <= 65536)
+        return self.search(data, *args[1:])
+
+    def search(self, data, kind, texts, fold, utf16, a, before, b, limit, count, back):
+        assert all(type(t) is bytes and t for t in texts) and sum(map(len, texts)) <= 65536 and type(fold) is type(utf16) is bool
+        assert 0 <= a <= before <= b <= len(data) and (count or 1 <= limit <= 65536)
+        pattern = _patterns.Pattern(kind, texts, fold, utf16)
+        if kind == 0 and not (fold or utf16 or back):
+            found = ((i, len(texts[0]), 0) for i in places(data, texts[0], a, b))
+        else:
+            found = (tuple(m) for m in _containers.Inline(data).search(pattern, a, b, None, back))
+        found = (m for m in found if m[0] < before)
         if count:
-            return [[], -1, sum(1 for _ in places(data, p, a, b))]
-        found, on = [], -1
-        for i in places(data, p, a, b):
-            found.append(i)
-            if len(found) == limit:
-                on = i + 1 if b - i - 1 >= len(p) else -1
+            return [[], [], [], -1, sum(1 for _ in found)]
+        answer, on = [], -1
+        for m in found:
+            if len(answer) >= limit and (kind != 3 or m[0] != answer[-1][0]):
+                on = answer[-1][0] if back else m[0]
                 break
-        return [found, on, len(found)]
+            answer.append(m)
+        lengths = [m[1] for m in answer]
+        if len(set(lengths)) == 1:
+            lengths = lengths[:1]
+        return [[m[0] for m in answer], lengths, [m[2] for m in answer] if kind == 3 else [], on, len(answer)]
 
     def get(self, zero, name, have, reply):
         assert zero == 0
@@ -249,6 +270,34 @@ class Methods(Case):
                 self.assertEqual(list(c.slice(len(DATA))), [])
                 self.assertEqual(c.slice(len(DATA)).find(b"x"), -1)
 
+    def test_sums(self):
+        for form, c in self.forms():
+            with self.subTest(form):
+                self.assertEqual(c.crc32(), zlib.crc32(DATA))
+                self.assertEqual(c.slice(5, 99).crc32(), zlib.crc32(DATA[5:104]))
+                self.assertEqual(c.slice(len(DATA)).crc32(), 0)
+                if "paged" in form:
+                    self.assertEqual(c.xxh3(), 0x8000000000000001)
+                else:
+                    with self.assertRaisesRegex(NotImplementedError, "^xxh3: Python has no XXH3"):
+                        c.xxh3()
+
+    def test_compare(self):
+        changed = bytearray(DATA)
+        changed[40000] ^= 1
+        for form, c in self.forms():
+            for kind in ("inline", "sealed", "paged"):
+                with self.subTest(form, kind=kind):
+                    same = self.shared(kind, DATA, name="same")
+                    self.assertEqual(c.compare(same), -1)
+                    self.assertEqual(c.compare(c), -1)
+                    self.assertEqual(same.compare(c.slice(0, 5)), 5)
+                    self.assertEqual(c.compare(self.shared(kind, bytes(changed), name="changed")), 40000)
+                    self.assertEqual(c.slice(39999, 5).compare(self.shared(kind, bytes(changed[39999:]), name="end")), 1)
+                    self.assertEqual(c.compare(self.shared(kind, b"", name="empty")), 0)
+                    with self.assertRaisesRegex(TypeError, "^compare: the other is no container but a bytes"):
+                        c.compare(DATA)
+
     def test_errors(self):
         class Four:
             def __index__(self):
@@ -298,6 +347,132 @@ class Methods(Case):
         with self.assertRaisesRegex(ValueError, "at most 67108864; slice makes no copy"):
             c.read()
         self.assertEqual(len(c.read(1)), _containers.MOST)
+
+
+class Patterns(Case):
+    """Each form finds what Go finds: container/pattern/testdata/vectors.json."""
+
+    def vectors(self):
+        top = os.path.dirname(os.path.abspath(__file__))
+        path = os.path.join(top, "..", "..", "..", "container", "pattern", "testdata", "vectors.json")
+        with open(path) as f:
+            all = json.load(f)
+        self.assertGreater(len(all), 50)
+        for v in all:
+            kind = ("bytes", "hex", "regexp", "any").index(v["kind"])
+            texts = [t.encode("latin-1") for t in v["texts"]]
+            yield v, _patterns.Pattern(kind, texts, v.get("fold", False), v.get("utf16", False))
+
+    def test_vectors(self):
+        for v, p in self.vectors():
+            for form, c in self.forms(v["data"].encode("latin-1")):
+                with self.subTest(v["about"], form=form):
+                    want = [tuple(m) for m in v["matches"]]
+                    a, b = v.get("start", 0), v.get("end")
+                    self.assertEqual([tuple(m) for m in c.search(p, a, b)], want)
+                    self.assertEqual([tuple(m) for m in c.search(p, a, b, back=True)], want[::-1])
+                    self.assertEqual([tuple(m) for m in c.search(p, a, b, 2)], want[:2])
+                    self.assertEqual([tuple(m) for m in c.search(p, a, b, 1, True)], want[::-1][:1])
+                    self.assertEqual(c.find(p, a, b), want[0][0] if want else -1)
+                    if not a and b is None:
+                        self.assertEqual(c.count(p), len(want))
+                        self.assertEqual(list(c.find_all(p)), [m[0] for m in want])
+
+    def test_borders(self):
+        """Matches at, before and behind the places where a part of a search ends."""
+        matching = __import__("outwork._matching")._matching
+        step, back, batch = matching.STEP, matching.BACK, matching.BATCH
+        self.addCleanup(lambda: vars(matching).update(STEP=step, BACK=back, BATCH=batch))
+        data = bytes(random.Random(7).choice(b"ab\n") for _ in range(300)) + b"ba"
+        for p in (_patterns.text("AB", fold=True), _patterns.hex("61 [0-3] 62 [1-9] 61"), _patterns.any(["ab", "b", "aab\n"]),
+                  _patterns.regexp("a+b|b.a"), _patterns.regexp("(?m)^[ab]{1,3}$"), _patterns.regexp("\\Ab|a(?s:.)*?\\n")):
+            c = _containers.Inline(data)
+            want = list(c.search(p))
+            self.assertEqual(list(c.search(p, back=True)), want[::-1])
+            for size in (1, 2, 3, 7, 64, 299):
+                for most in (1, 5, 1000):
+                    vars(matching).update(STEP=size, BACK=size, BATCH=most)
+                    self.assertEqual(list(c.search(p)), want, (p, size, most))
+                    self.assertEqual(list(c.search(p, back=True)), want[::-1], (p, size, most))
+            vars(matching).update(STEP=step, BACK=back, BATCH=batch)
+
+    def test_many(self):
+        data = b"ab" * 6000
+        for form, c in self.forms(data):
+            with self.subTest(form):
+                for p in (_patterns.regexp("ab"), _patterns.text("AB", fold=True), _patterns.any(["ab", "zz"])):
+                    self.assertEqual([m.offset for m in c.search(p)], list(range(0, 12000, 2)))
+                    self.assertEqual([m.offset for m in c.search(p, back=True)], list(range(11998, -1, -2)))
+                    self.assertEqual(c.count(p), 6000)
+
+    def test_parts_are_for_themselves(self):
+        for form, c in self.forms(b"abcabc"):
+            with self.subTest(form):
+                for expression, want in (("^ca", [0]), ("\\bca", [0]), ("c$", [3]), ("\\Aab", []), ("\\Bab", [1])):
+                    found = c.slice(2).search(_patterns.regexp(expression))
+                    self.assertEqual([m.offset for m in found], want, expression)
+
+    def test_closing_while_searching(self):
+        for kind in ("sealed", "file"):
+            c = self.shared(kind, 4 * DATA)
+            found = c.search(_patterns.regexp("line [0-9]+"))
+            self.assertEqual(next(found), (0, 6, 0))
+            c.close()
+            with self.assertRaises(ValueError):
+                list(found)
+
+    def test_parse(self):
+        c = _containers.Inline(b"MZ abC re:x " + "Abc".encode("utf-16-le"))
+        for text, want in (("hex:4d 5a", 0), ("re:[A-C]+ re", 5), ("i:ABC", 3), ("utf16:Abc", 12), ("iutf16:aBC", 12), ("text:re:", 7), ("C re", 5), ("hax:", -1)):
+            self.assertEqual(c.find(_patterns.parse(text)), want, text)
+        with self.assertRaisesRegex(ValueError, "^pattern: nothing follows 're:'; to search for that itself, write text:re:$"):
+            _patterns.parse("re:")
+
+    def test_values(self):
+        m = next(_containers.Inline(b"xab").search(_patterns.any(["q", "ab"])))
+        self.assertEqual((m.offset, m.length, m.index), (1, 2, 1))
+        self.assertEqual(repr(m), "Match(offset=1, length=2, index=1)")
+        self.assertEqual(repr(_patterns.text("a", fold=True)), "outwork.pattern.text(b'a', fold=True)")
+        self.assertEqual(encode([m]), encode([(1, 2, 1)]))
+
+    def test_errors(self):
+        c = self.shared("sealed")
+        for what, f, *args in (
+            ('hex pattern: "4g" at 3 is no byte', _patterns.hex, "41 4G"),
+            ('hex pattern: "4" at 0 is no byte', _patterns.hex, "4"),
+            ("hex pattern: it begins with a gap", _patterns.hex, "?? 41"),
+            ("hex pattern: it ends with a gap", _patterns.hex, "41 [2]"),
+            ('hex pattern: "[2-1]" at 3 ends before it begins', _patterns.hex, "41 [2-1] 42"),
+            ('hex pattern: "[x]" at 0 is no gap', _patterns.hex, "[x]"),
+            ("hex pattern: the [ at 2 is not closed", _patterns.hex, "41[3"),
+            ("hex pattern: a match could have more than 65536 bytes", _patterns.hex, "41 [65535] 42"),
+            ("hex pattern: an empty pattern", _patterns.hex, ""),
+            ("regular expression: '(?=a)' at 0", _patterns.regexp, "(?=a)"),
+            ("regular expression: '(?<!a)b' at 0", _patterns.regexp, "(?<!a)b"),
+            ("regular expression: '\\\\1' at 3", _patterns.regexp, "(a)\\1"),
+            ("regular expression: '\\\\pL' at 0", _patterns.regexp, "\\pL"),
+            ("regular expression: '**' at 1: a repetition cannot be repeated", _patterns.regexp, "a**"),
+            ("regular expression: '{3}{2}' at 1: a repetition", _patterns.regexp, "a{3}{2}"),
+            ("regular expression: '*a' at 0: there is nothing to repeat", _patterns.regexp, "*a"),
+            ("regular expression: '(a' at 0: this is not closed", _patterns.regexp, "(a"),
+            ("regular expression: ')' at 1: nothing was opened", _patterns.regexp, "a)"),
+            ("regular expression: '[a' at 0: this is not closed", _patterns.regexp, "[a"),
+            ("regular expression: '{1001}' at 1: at most 1000", _patterns.regexp, "a{1001}"),
+            ("regular expression: it matches where there is nothing", _patterns.regexp, "a*"),
+            ("any: 1 to 65536 texts", _patterns.any, []),
+            ("pattern: an empty pattern", _patterns.any, ["a", ""]),
+            ("pattern: a text that is searched for as UTF-16 must be UTF-8", _patterns.text, b"\xff", False, True),
+            ("pattern: a text has 65537 bytes", _patterns.text, "a" * 65537),
+            ("search: an empty pattern", c.search, b""),
+            ("search: limit is -1", c.search, b"a", 0, None, -1),
+            ("search: offset -1", c.search, b"a", -1),
+            ("search: 0 bytes at offset", c.search, b"a", 0, len(DATA) + 1),
+        ):
+            with self.assertRaisesRegex(ValueError, "^" + re.escape(what)):
+                f(*args)
+        many = self.shared("paged").search(_patterns.any(["a%d" % i for i in range(5000)]))
+        with self.assertRaisesRegex(ValueError, "^a pattern of 23890 bytes in 5000 texts: a paged container is searched for at most"):
+            next(many)
 
 
 class Buffers(Case):
@@ -476,14 +651,14 @@ class Paged(Case):
     def test_matches_come_in_batches(self):
         c = self.shared("paged", bytes(200000))
         self.assertEqual(list(c.find_all(b"\0")), list(range(200000)))
-        self.assertEqual([a[3] for _, a in self.asked()], [1024, 8192, 65536, 65536, 65536])
+        self.assertEqual([a[7] for _, a in self.asked()], [1024, 8192, 65536, 65536, 65536])
         self.assertEqual(len(list(c.find_all(b"\0", 65536))), 65536)
-        self.assertEqual([a[3] for _, a in self.asked()], [65536])
+        self.assertEqual([a[7] for _, a in self.asked()], [65536])
         self.assertEqual(len(list(c.find_all(b"\0", 65537))), 65537)
         self.assertEqual(len(self.asked()), 2)
         for i in c.find_all(b"\0\0"):
             break
-        self.assertEqual([a[3] for _, a in self.asked()], [1024])
+        self.assertEqual([a[7] for _, a in self.asked()], [1024])
 
     def test_long_patterns(self):
         c = self.shared("paged", self.data)

@@ -289,7 +289,7 @@ def frames(name):
 
 class Vectors(unittest.TestCase):
     OPEN, MESSAGE = 1, 2
-    RAW = {5, 6, 7, 35}  # handles whose payloads are no CBOR: PING, PONG, OUTPUT; ITEM may be
+    RAW = {5, 6, 7, 8, 35}  # handles whose payloads are no CBOR: PING, PONG, OUTPUT, PAUSE; ITEM may be
 
     def test_all(self):
         seen = 0

@@ -194,13 +194,16 @@ func TestWhomToAsk(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{[]string{"call", path + "x", "f"}, 69, path + "x"},
+		{[]string{"call", path + "x", "f"}, 69, "there is no socket " + path + "x: did you mean " + path + "?"},
+		{[]string{"call", path + "/x/y", "f"}, 69, path + "/x/y"},
 		{[]string{"call", "--uid", strconv.Itoa(os.Getuid() + 1), path, "f"}, 69, "it may be an impostor"},
 		{[]string{"call", "hostctl", "f"}, 2, `"hostctl" is no address`},
-		{[]string{"call", path}, 2, "an address and a function are wanted"},
-		{[]string{"describe"}, 2, "one address is wanted"},
+		{[]string{"call"}, 2, "there is no address"},
+		{[]string{"call", path}, 2, "there is no function behind " + path},
+		{[]string{"describe"}, 2, "there is no address"},
+		{[]string{"describe", path, "x"}, 2, `"x" is one argument too many`},
 		{[]string{"describe", "--lock", "--json", path}, 2, "--lock cannot be given with --json or --diff"},
-		{[]string{"describe", "--diff", "nowhere", path}, 2, "open nowhere: no such file or directory"},
+		{[]string{"describe", "--diff", "nowhere", path}, 2, "--diff nowhere: cannot read the file: no such file or directory"},
 	} {
 		status, _, stderr := execute(t, "", test.args...)
 		if status != test.status || !strings.Contains(stderr, test.stderr) {

@@ -44,8 +44,11 @@ the reply is a line of JSON, and so is each element of a stream.
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, program := split(cmd, args)
-			if len(args) < 2 {
-				return shell.Usagef("an address and a function are wanted, as in %s /run/hostctl.sock hostname.get", cmd.CommandPath())
+			switch len(args) {
+			case 0:
+				return shell.Usagef("there is no address: write that of a service, and a function, as in %s /run/hostctl.sock hostname.get", cmd.CommandPath())
+			case 1:
+				return shell.Usagef("there is no function behind %s: outwork describe %[1]s tells which there are", args[0])
 			}
 			return c.run(cmd, args[0], args[1], args[2:], program)
 		},
@@ -53,8 +56,8 @@ the reply is a line of JSON, and so is each element of a stream.
 		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
-	c.flags(f)
-	f.BoolVar(&c.json, "json", false, "print the reply as a line of JSON")
+	c.flags(cmd)
+	f.BoolVar(&c.json, "json", false, "print the reply, or what is wrong, as a line of JSON, for programs")
 	f.StringVar(&c.output, "output", "", "write what the function hands out to this `file`")
 	return cmd
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -33,8 +35,11 @@ the file may not fit the service any more, or more people may call it.`
 func describeVerb() *cobra.Command {
 	var t target
 	d := describing{timeout: &t.timeout, dial: func(ctx context.Context, cmd *cobra.Command, args []string) (any, func(), error) {
-		if len(args) != 1 {
-			return nil, nil, shell.Usagef("one address is wanted, as in %s /run/hostctl.sock", cmd.CommandPath())
+		switch {
+		case len(args) == 0:
+			return nil, nil, shell.Usagef("there is no address: write that of a service, as in %s /run/hostctl.sock", cmd.CommandPath())
+		case len(args) > 1:
+			return nil, nil, shell.Usagef("%q is one argument too many: see %s --help", args[1], cmd.CommandPath())
 		}
 		return t.connect(ctx, args[0])
 	}}
@@ -46,7 +51,7 @@ their docs, types and limits, who may call them, and which of them you may call.
 	cmd.Example = `  outwork describe unix:///run/hostctl.sock
   outwork describe --lock /run/hostctl.sock >api.lock.json
   outwork describe --diff api.lock.json /run/hostctl.sock`
-	t.flags(cmd.Flags())
+	t.flags(cmd)
 	return cmd
 }
 
@@ -88,7 +93,7 @@ func (d *describing) verb() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.BoolVar(&d.json, "json", false, "print JSON on one line, with the functions' JSON Schemas")
+	f.BoolVar(&d.json, "json", false, "print JSON on one line, with the functions' JSON Schemas, for programs")
 	f.BoolVar(&d.lock, "lock", false, "print a lock file")
 	f.StringVar(&d.diff, "diff", "", "compare with this lock `file`; exit status 1 when something breaks")
 	return cmd
@@ -178,18 +183,26 @@ func (d *describing) readLock() (*describe.Description, error) {
 	}
 	f, err := os.Open(d.diff)
 	if err != nil {
-		return nil, shell.Usagef("%v", err)
+		return nil, shell.Usagef("--diff %s: cannot read the file: %v", d.diff, inner(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, describe.MaxLock+1))
 	if err != nil {
-		return nil, shell.Usagef("%v", err)
+		return nil, shell.Usagef("--diff %s: cannot read the file: %v", d.diff, inner(err))
 	}
 	old, err := describe.ReadLock(data)
 	if err != nil {
-		return nil, shell.Usagef("%s: %v", d.diff, err)
+		return nil, shell.Usagef("--diff %s: %v", d.diff, err)
 	}
 	return old, nil
+}
+
+// inner is err without the operation and the path, which the sentence around it names.
+func inner(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // described is a function for programs: its types are JSON, not text of it.

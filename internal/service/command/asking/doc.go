@@ -4,18 +4,20 @@ package asking
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
-	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/internal/hook"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/internal/service/describe"
+	"github.com/outwork-go/outwork/internal/spell"
 )
 
 // Verbs are the verbs. What their RunE returns has the method ExitStatus.
@@ -27,10 +29,14 @@ type target struct {
 	timeout time.Duration
 }
 
-func (t *target) flags(f *pflag.FlagSet) {
+func (t *target) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.SortFlags = false
-	f.IntVar(&t.uid, "uid", 0, "the `user` as whom the service must run; 0 is root")
-	f.Var(shell.TimeoutVar(&t.timeout), "timeout", "how long it may take at most, as in 30s")
+	f.IntVar(&t.uid, "uid", 0, "the number of the `user` as whom the service must run; 0 is root")
+	f.Var((*shell.Timeout)(&t.timeout), "timeout", "the longest that it may take, as in 30s")
+	for _, name := range []string{"uid", "timeout"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // the flags are those above
+	}
 }
 
 // connect connects to the service at address.
@@ -38,12 +44,20 @@ func (t *target) connect(ctx context.Context, address string) (conn any, hangUp 
 	if !strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "unix:") {
 		return nil, nil, shell.Usagef("%q is no address: it is the path of a socket, as unix:///run/hostctl.sock or /run/hostctl.sock", address)
 	}
-	c, err := outwork.Dialer{UID: t.uid}.Dial(ctx, address)
+	c, err := client.Dialer{UID: t.uid}.Dial(ctx, address)
+	if errors.Is(err, fs.ErrNotExist) {
+		path := strings.TrimPrefix(strings.TrimPrefix(address, "unix:"), "//")
+		if near := spell.File(path, isSocket); near != "" {
+			return nil, nil, shell.Failf(shell.Unavailable, "there is no socket %s: did you mean %s?", address, near)
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	return c, func() { c.Close() }, nil
 }
+
+func isSocket(e fs.DirEntry) bool { return e.Type() == fs.ModeSocket }
 
 // ask is what the service at the other end of conn says of itself. It may be any
 // service: texts are to be escaped, and types are not looked at yet.

@@ -267,7 +267,7 @@ func (j *Job) element(t *schema.Type, e reflect.Value) error {
 	var b bytes.Buffer
 	s := text(t, e)
 	if t.Kind == schema.Struct {
-		s = visible(s)
+		s = Visible(s)
 	}
 	line(&b, s)
 	return j.Shell.Print(b.Bytes())

@@ -5,7 +5,9 @@ package shell
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/outwork-go/outwork/internal/output"
@@ -23,6 +25,28 @@ type Shell struct {
 func (s *Shell) Complain(text string) {
 	line := append(output.Sanitize([]byte(s.Program+": "+strings.TrimRight(text, "\n"))), '\n')
 	_, _ = s.Err.Write(line) // there is nowhere to complain of it
+}
+
+// JSONAsked reports whether --json is among the flags of a command line, be it behind the one
+// that is wrong.
+func JSONAsked(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.Contains(args, "--json")
+}
+
+// ComplainJSON writes f for a program, on stdout: {"error": {"kind", "message"}}.
+func (s *Shell) ComplainJSON(f *Failure) {
+	type complaint struct {
+		Kind    string `json:"kind"`
+		Message string `json:"message"`
+	}
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(map[string]complaint{"error": {KindOf(f.Status), f.Text}}) // strings alone: it does not fail
+	_ = s.Print(line.Bytes())
 }
 
 // Print writes to stdout what may be a peer's words: on a terminal, only what is

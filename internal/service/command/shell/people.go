@@ -176,7 +176,7 @@ func cells(t *schema.Type, v reflect.Value) []string {
 			continue
 		}
 		if s := text(t.Fields[i].Type, v.Field(t.Fields[i].Index)); s != "" {
-			out[i] = visible(s)
+			out[i] = Visible(s)
 		}
 	}
 	return out

@@ -20,15 +20,21 @@ func (a *Arguments) ask(f *schema.Field) error {
 	if err != nil {
 		return Usagef("%s is missing, and cannot be asked for: %v", a.Name(f), err)
 	}
-	defer restoreOnSignal(restore, a.shell.Err)()
-	_, _ = io.WriteString(a.shell.Err, Kebab(f.Name)+": ")
-	line, err := readLine(terminal)
-	_, _ = io.WriteString(a.shell.Err, "\n")
+	line, err := askHushed(terminal, a.shell.Err, Kebab(f.Name)+": ", restore)
 	if err != nil {
 		return Usagef("%s was not given: %v", Kebab(f.Name), err)
 	}
 	a.given[f], a.typed[f] = true, true
 	return a.setRaw(f, line)
+}
+
+// askHushed asks at a terminal that shows nothing until restore is called.
+func askHushed(terminal io.Reader, out io.Writer, prompt string, restore func()) ([]byte, error) {
+	defer restoreOnSignal(restore, out)()
+	_, _ = io.WriteString(out, prompt)
+	line, err := readLine(terminal)
+	_, _ = io.WriteString(out, "\n")
+	return line, err
 }
 
 // readLine reads a line, and no byte behind it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/client"
 	"github.com/outwork-go/outwork/internal/service/fault"
 )
 
@@ -37,6 +38,36 @@ var Statuses = []struct {
 	{Denied, "the policy denies the call"},
 	{TimedOut, "the call took longer than --timeout"},
 	{Interrupted, "it was interrupted"},
+}
+
+// Kinds of failures, for programs.
+const (
+	KindUsage       = "usage"
+	KindUnavailable = "unavailable"
+	KindBusy        = "busy"
+	KindDenied      = "denied"
+	KindTimeout     = "timeout"
+	KindInterrupted = "interrupted"
+	KindOther       = "other"
+)
+
+// KindOf is the kind of what ends with a status.
+func KindOf(status int) string {
+	switch status {
+	case Usage:
+		return KindUsage
+	case Unavailable:
+		return KindUnavailable
+	case Busy:
+		return KindBusy
+	case Denied:
+		return KindDenied
+	case TimedOut:
+		return KindTimeout
+	case Interrupted:
+		return KindInterrupted
+	}
+	return KindOther
 }
 
 // Failure is an error with the exit status that it asks for.
@@ -98,7 +129,7 @@ func Undialed(err error) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
-	_, impostor := errors.AsType[*outwork.ImpostorError](err)
+	_, impostor := errors.AsType[*client.ImpostorError](err)
 	switch {
 	case impostor:
 		return &Failure{Unavailable, err.Error()}

@@ -129,9 +129,10 @@ func pairs(t *schema.Type, v reflect.Value) []string {
 	return out
 }
 
-// visible is s on one line, with all that does not print escaped.
-func visible(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+// Visible is s on one line, with all that does not print escaped, and U+FFFD for what is no
+// UTF-8.
+func Visible(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return s
 	}
 	var b strings.Builder

@@ -2,41 +2,45 @@ package shell
 
 import (
 	"errors"
+	"strings"
 	"time"
 )
 
-// timeout is a flag that takes a time that is longer than nothing.
-type timeout struct{ d *time.Duration }
-
-// TimeoutVar is a flag's value (pflag.Value) that sets d.
-func TimeoutVar(d *time.Duration) interface {
-	String() string
-	Set(string) error
-	Type() string
-} {
-	return timeout{d}
-}
+// Timeout is a flag's value (pflag.Value): a time that is longer than nothing. Zero is none.
+type Timeout time.Duration
 
 // Type is the word for a value.
-func (timeout) Type() string { return "DURATION" }
+func (*Timeout) Type() string { return "duration" }
 
 // String is the time; "" when there is none.
-func (t timeout) String() string {
-	if t.d == nil || *t.d == 0 {
+func (t *Timeout) String() string {
+	if *t == 0 {
 		return ""
 	}
-	return t.d.String()
+	return Brief(time.Duration(*t))
 }
 
 // Set reads a number and its unit.
-func (t timeout) Set(s string) error {
-	v, err := time.ParseDuration(s)
+func (t *Timeout) Set(s string) error {
+	d, err := time.ParseDuration(s)
 	if err != nil {
 		return errors.New("a time is a number and its unit, as in 500ms, 30s or 1m30s")
 	}
-	if v <= 0 {
+	if d <= 0 {
 		return errors.New("a time must be longer than nothing")
 	}
-	*t.d = v
+	*t = Timeout(d)
 	return nil
+}
+
+// Brief is a time without the units of which it has none, as people write it.
+func Brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

@@ -47,13 +47,18 @@ func TestFirstSentence(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	var d time.Duration
-	v := TimeoutVar(&d)
+	v := (*Timeout)(&d)
 	for _, bad := range []string{"", "5", "-1s", "0s", "soon"} {
 		if v.Set(bad) == nil || d != 0 {
 			t.Errorf("%q was taken for %v", bad, d)
 		}
 	}
-	if err := v.Set("1m"); err != nil || d != time.Minute || v.String() != "1m0s" {
-		t.Errorf("1m is %v, %q: %v", d, v.String(), err)
+	if v.String() != "" {
+		t.Errorf("none is %q", v.String())
+	}
+	for _, good := range []string{"1m", "1m30s", "2h", "500ms"} {
+		if err := v.Set(good); err != nil || v.String() != good {
+			t.Errorf("%s is %v, %q: %v", good, d, v.String(), err)
+		}
 	}
 }

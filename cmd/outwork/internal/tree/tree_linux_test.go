@@ -1,0 +1,436 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/outworktest"
+)
+
+func TestMain(m *testing.M) {
+	outwork.Main()
+	syscall.Umask(0o027) // modes do not depend on it
+	os.Exit(m.Run())
+}
+
+// a tree, by names: what is in a file, "->" and what a link leads to, or nothing for a
+// folder, whose name ends in a slash.
+type plan map[string]string
+
+var old = time.Date(2001, 2, 3, 4, 5, 6, 789, time.UTC)
+
+func (p plan) build(t *testing.T, dir string) {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range p {
+		at := filepath.Join(dir, name)
+		must(os.MkdirAll(filepath.Dir(at), 0o755))
+		target, isLink := strings.CutPrefix(text, "->")
+		switch {
+		case strings.HasSuffix(name, "/"):
+			must(os.MkdirAll(at, 0o755))
+		case isLink:
+			must(os.Symlink(target, at))
+		default:
+			must(os.WriteFile(at, []byte(text), 0o640))
+			must(os.Chtimes(at, old, old))
+		}
+	}
+}
+
+// lookAt is what lies in dir, with modes and times.
+func lookAt(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(at string, e fs.DirEntry, err error) error {
+		if err != nil || at == dir {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(dir, at)
+		what := fmt.Sprintf("%q %v %v ", name, info.Mode(), info.ModTime().UTC())
+		if info.Mode().IsRegular() {
+			b, err := os.ReadFile(at)
+			if err != nil {
+				return err
+			}
+			what += fmt.Sprintf("%d bytes %.10q", len(b), b)
+		} else if info.Mode()&fs.ModeSymlink != 0 {
+			target, _ := os.Readlink(at)
+			what += "->" + target
+		}
+		all = append(all, what)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func same(t *testing.T, a, b string) {
+	t.Helper()
+	x, y := lookAt(t, a), lookAt(t, b)
+	for _, line := range x {
+		if !slices.Contains(y, line) {
+			t.Errorf("not in the copy: %s", line)
+		}
+	}
+	for _, line := range y {
+		if !slices.Contains(x, line) {
+			t.Errorf("only in the copy: %s", line)
+		}
+	}
+}
+
+// eachWay tests put and get alike.
+func eachWay(t *testing.T, f func(t *testing.T, move func(paths []string, dest string, w Watcher) (Report, error))) {
+	for name, move := range map[string]func(context.Context, *outwork.Worker, []string, string, Watcher) (Report, error){
+		"put": Put,
+		"get": func(ctx context.Context, w *outwork.Worker, paths []string, dest string, watch Watcher) (Report, error) {
+			return Get(ctx, w, paths, dest, "", watch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
+			f(t, func(paths []string, dest string, watch Watcher) (Report, error) {
+				return move(t.Context(), w, paths, dest, watch)
+			})
+		})
+	}
+}
+
+func TestTree(t *testing.T) {
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		dir := t.TempDir()
+		plan{
+			"src/a": "text", "src/empty": "", "src/sub/deep/b": strings.Repeat("long ", 200_000), "src/none/": "",
+			"src/up": "->../../etc/passwd", "src/sub/abs": "->/etc/passwd", "src/dangling": "->nowhere", "src/loop": "->.",
+			"src/ -dash\nline\x1b[31m\xff": "odd", "src/.outwork-x.tmp": "not ours",
+		}.build(t, dir)
+		src := filepath.Join(dir, "src")
+		os.Chmod(filepath.Join(src, "a"), 0o6755)
+		os.Chmod(filepath.Join(src, "sub/deep"), 0o555)
+		if err := syscall.Mkfifo(filepath.Join(src, "sub/pipe"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		os.Chtimes(filepath.Join(src, "sub"), old, old)
+		var notices []string
+		var moved int64
+		watch := Watcher{func(s string) { notices = append(notices, s) }, func(n int64, _ string) { moved += n }}
+		r, err := move([]string{src}, filepath.Join(dir, "new"), watch)
+		if want := (Report{5, 4, 4, 4 + 3 + 8 + 1_000_000}); err != nil || r != want {
+			t.Fatalf("got %+v, %v; want %+v", r, err, want)
+		}
+		if moved != r.Bytes {
+			t.Errorf("%d bytes were told of", moved)
+		}
+		if want := "skipped " + src + "/sub/pipe: it is a pipe"; len(notices) != 1 || notices[0] != want {
+			t.Errorf("notices: %q", notices)
+		}
+		os.Remove(filepath.Join(src, "sub/pipe"))
+		os.Chtimes(filepath.Join(src, "sub"), old, old)
+		os.Chmod(filepath.Join(src, "a"), 0o755) // owners are not kept, so set-user-ID is not
+		same(t, src, filepath.Join(dir, "new"))
+
+		// Again, into a folder that has it: all is replaced.
+		if err := os.Mkdir(filepath.Join(dir, "into"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err = move([]string{src + "/"}, filepath.Join(dir, "into"), Watcher{}); err != nil && !errors.Is(err, fs.ErrPermission) {
+				t.Fatal(err)
+			}
+			os.Chmod(filepath.Join(dir, "into/src/sub/deep"), 0o755)
+		}
+		os.Chmod(filepath.Join(src, "sub/deep"), 0o755)
+		same(t, src, filepath.Join(dir, "into/src"))
+	})
+}
+
+func TestDestination(t *testing.T) {
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		dir := t.TempDir()
+		plan{"a": "A", "b": "B", "sub/a": "other", "d/": "", "real/x": "old", "link": "->real", "fileLink": "->real/x"}.build(t, dir)
+		at := func(name string) string { return dir + "/" + name }
+		for _, test := range []struct {
+			srcs       []string
+			dest, want string // want: a file that has the text of the last source, or an error
+		}{
+			{[]string{"a"}, "new", "new"},
+			{[]string{"a"}, "d", "d/a"},
+			{[]string{"b"}, "d/", "d/b"},
+			{[]string{"a"}, "fresh/", "fresh/a"},
+			{[]string{"a", "b"}, "d", "d/b"},
+			{[]string{"a"}, "link", "real/a"},
+			{[]string{"b"}, "fileLink", "real/x"},
+			{[]string{"a", "b"}, "new", "!it is not a folder"},
+			{[]string{"a"}, "no/such", "!no such file or directory"},
+			{[]string{"a"}, "a/x", "!not a directory"},
+			{[]string{"a"}, "a/", "!"},
+			{[]string{"a", "sub/a"}, "d", "!have the same name"},
+			{[]string{"sub"}, "a", "!there is a file of that name"},
+			{[]string{"nowhere"}, "d", "!no such file or directory"},
+		} {
+			var srcs []string
+			for _, s := range test.srcs {
+				srcs = append(srcs, at(s))
+			}
+			_, err := move(srcs, at(test.dest), Watcher{})
+			if want, ok := strings.CutPrefix(test.want, "!"); ok {
+				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
+					t.Errorf("%q to %s: %v", test.srcs, test.dest, err)
+				}
+				continue
+			}
+			wantText, _ := os.ReadFile(srcs[len(srcs)-1])
+			if got, _ := os.ReadFile(at(test.want)); err != nil || string(got) != string(wantText) {
+				t.Errorf("%q to %s: %v; %s has %q", test.srcs, test.dest, err, test.want, got)
+			}
+		}
+		if to, _ := os.Readlink(at("fileLink")); to != "real/x" {
+			t.Errorf("the link that was written through leads to %q", to)
+		}
+	})
+}
+
+// hostile is parts from a side that nobody trusts.
+func hostile(parts ...Part) iter.Seq2[Part, error] {
+	return func(yield func(Part, error) bool) {
+		for _, p := range parts {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+func at(kind, name string) Part {
+	return Part{Entry: &Entry{Kind: kind, Path: []byte(name), Mode: 0o755, Time: old, Size: 1}}
+}
+
+func linkTo(name, target string) Part {
+	p := at(link, name)
+	p.Entry.Target = []byte(target)
+	return p
+}
+
+// contents is a file with one byte.
+func contents() []Part {
+	sum := newHash()
+	sum.Write([]byte("x"))
+	return []Part{{Data: []byte("x")}, {Sum: sum.Sum(nil)}}
+}
+
+func TestHostileParts(t *testing.T) {
+	for what, parts := range map[string][]Part{
+		"above":                 append([]Part{at(file, "../x")}, contents()...),
+		"absolute":              append([]Part{at(file, "/x")}, contents()...),
+		"inside above":          append([]Part{at(folder, "a"), at(file, "a/../../x")}, contents()...),
+		"dot":                   {at(folder, ".")},
+		"empty":                 {at(folder, "")},
+		"double slash":          {at(folder, "a"), at(folder, "a//b")},
+		"zero byte":             {at(folder, "a\x00b")},
+		"long":                  {at(folder, strings.Repeat("a/", 3000)+"a")},
+		"no folder before":      append([]Part{at(file, "a/x")}, contents()...),
+		"through a link":        append([]Part{linkTo("l", ".."), at(file, "l/x")}, contents()...),
+		"a folder over a link":  {linkTo("l", ".."), at(folder, "l"), at(folder, "l/x")},
+		"through an old link":   append([]Part{at(folder, "old"), at(file, "old/x")}, contents()...),
+		"a link to nothing":     {linkTo("l", "")},
+		"unknown kind":          {at("device", "a")},
+		"contents of no file":   {{Data: []byte("x")}},
+		"a sum of no file":      {{Sum: []byte("x")}},
+		"nothing":               {{}},
+		"a file in a file":      {at(file, "a"), at(file, "b")},
+		"no end":                {at(file, "a"), {Data: []byte("x")}},
+		"too much":              {at(file, "a"), {Data: []byte("xy")}},
+		"too little":            {at(file, "a"), {Sum: newHash().Sum(nil)}},
+		"damaged":               {at(file, "a"), {Data: []byte("x")}, {Sum: newHash().Sum(nil)}},
+		"a sum of another kind": {at(file, "a"), {Data: []byte("x")}, {Sum: []byte{}}},
+		"back to a folder":      append([]Part{at(folder, "a"), at(folder, "b"), at(file, "a/x")}, contents()...),
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			plan{"dest/": "", "dest/old": "->../outside", "outside/": ""}.build(t, dir)
+			d, err := open(dir+"/dest", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.root.Close()
+			r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+			if _, err := r.receive(hostile(parts...)); err == nil {
+				t.Error("it was taken")
+			}
+			for _, line := range lookAt(t, dir) {
+				name, _, _ := strings.Cut(line[1:], `"`)
+				if strings.Contains(line, ".tmp") || !strings.HasPrefix(name, "dest") && name != "outside" || strings.Contains(line, " x") || strings.HasSuffix(name, "/x") {
+					t.Errorf("left: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// When one source was asked for by a new name, no other is taken.
+func TestHostileSecondSource(t *testing.T) {
+	dir := t.TempDir()
+	d, err := open(dir+"/new", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.root.Close()
+	r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+	parts := slices.Concat([]Part{at(file, "a")}, contents(), []Part{at(file, "b")}, contents())
+	if _, err := r.receive(hostile(parts...)); err != nil {
+		t.Error(err) // both are the new one
+	}
+	if got := lookAt(t, dir); len(got) != 1 || !strings.HasPrefix(got[0], `"new"`) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestNamedSpool(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for _, kept := range []bool{false, true} {
+		s, err := newNamed(root, ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept {
+			if err := errors.Join(s.setTime(old), s.keep("kept")); err != nil {
+				t.Error(err)
+			}
+		}
+		s.drop()
+	}
+	if got := lookAt(t, dir); len(got) != 1 || !strings.HasPrefix(got[0], `"kept"`) || !strings.Contains(got[0], "2001-02-03") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A process that is killed in the middle leaves nothing: here, one that never ends.
+func TestNothingIsSeenBeforeTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	d, err := open(dir, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.root.Close()
+	r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+	for _, p := range []Part{at(file, "a"), {Data: []byte("x")}} {
+		if err := r.part(&p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := lookAt(t, dir); len(got) != 0 {
+		if _, ok := r.file.out.(*nameless); ok {
+			t.Errorf("got %q", got)
+		}
+	}
+	r.file.out.drop()
+}
+
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("only root can mount a small file system: ", err)
+	}
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		src := t.TempDir()
+		plan{"big": strings.Repeat("x", 1<<20)}.build(t, src)
+		_, err := move([]string{src + "/big"}, dir+"/new", Watcher{})
+		if err == nil || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "cannot write "+dir+"/new: no space left on device") {
+			t.Errorf("got %v", err)
+		}
+		if got := lookAt(t, dir); len(got) != 0 {
+			t.Errorf("left: %q", got)
+		}
+	})
+}
+
+// The file grows while it is read: what is sent is not what it was.
+func TestChangedWhileRead(t *testing.T) {
+	src := t.TempDir()
+	plan{"grows": strings.Repeat("x", 1<<20)}.build(t, src)
+	all, err := sources([]string{src + "/grows"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for p, err := range walk(t.Context(), all) {
+		if last = err; p.Data != nil {
+			f, _ := os.OpenFile(src+"/grows", os.O_APPEND|os.O_WRONLY, 0)
+			f.WriteString("more")
+			f.Close()
+		}
+	}
+	if !errors.Is(last, errChanged) {
+		t.Errorf("got %v", last)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	eachWay(t, func(t *testing.T, _ func([]string, string, Watcher) (Report, error)) {
+		src, dest := t.TempDir(), t.TempDir()
+		plan{"big": strings.Repeat("x", 32<<20)}.build(t, src)
+		for name, move := range map[string]func(context.Context, *outwork.Worker, Watcher) (Report, error){
+			"put": func(ctx context.Context, w *outwork.Worker, watch Watcher) (Report, error) {
+				return Put(ctx, w, []string{src + "/big"}, dest, watch)
+			},
+			"get": func(ctx context.Context, w *outwork.Worker, watch Watcher) (Report, error) {
+				return Get(ctx, w, []string{src + "/big"}, dest, "", watch)
+			},
+		} {
+			m := new(outwork.Manager)
+			w := outworktest.Start(t, m, outwork.Target{})
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := move(ctx, w, Watcher{Moved: func(int64, string) { cancel() }})
+			cancel()
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			m.Wait(t.Context())
+			if got := lookAt(t, dest); len(got) != 0 {
+				t.Errorf("%s left: %q", name, got)
+			}
+		}
+	})
+}
+
+func TestBelow(t *testing.T) {
+	dir := t.TempDir()
+	plan{"a": "A"}.build(t, dir)
+	w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
+	if _, err := Get(t.Context(), w, []string{dir + "/a"}, dir+"/out", "db1", Watcher{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(dir + "/out/db1/a"); string(got) != "A" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -1,0 +1,56 @@
+package boot
+
+import (
+	"context"
+	"os"
+
+	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/starter"
+)
+
+// handed is a transport of which some bytes were read already.
+type handed struct {
+	mux.Transport
+	head []byte // who reads owns it
+}
+
+// Recv is of mux.Transport.
+func (h *handed) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
+	if len(h.head) == 0 {
+		return h.Transport.Recv(bufs)
+	}
+	for _, b := range bufs {
+		k := copy(b, h.head)
+		n, h.head = n+k, h.head[k:]
+	}
+	return n, nil, nil
+}
+
+// Poll is of mux.Transport.
+func (h *handed) Poll() error { return h.unless(h.Transport.Poll) }
+
+// Park is of mux.Transport.
+func (h *handed) Park() error { return h.unless(h.Transport.Park) }
+
+// Rest is of mux.Transport.
+func (h *handed) Rest() error { return h.unless(h.Transport.Rest) }
+
+// unless waits, unless there is something.
+func (h *handed) unless(wait func() error) error {
+	if len(h.head) > 0 {
+		return nil
+	}
+	return wait()
+}
+
+// process is one whose context ends with it.
+type process struct {
+	Process
+	kill context.CancelFunc
+}
+
+// Wait is of Process.
+func (p process) Wait() (starter.Exit, error) {
+	defer p.kill()
+	return p.Process.Wait()
+}

@@ -1,0 +1,124 @@
+package attack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/sandbox"
+)
+
+// spoken are bytes for the link.
+type spoken struct {
+	Bytes []byte
+	Files int // descriptors that go along
+}
+
+// speak says something on the link in the worker's name. Its result comes behind that.
+var speak = outwork.Func("attack.speak", func(_ context.Context, s spoken) (struct{}, error) {
+	var rights []byte
+	if s.Files > 0 {
+		fds := make([]int, s.Files)
+		rights = unix.UnixRights(fds...) // its standard input, again and again
+	}
+	for b := s.Bytes; len(b) > 0; {
+		n, err := unix.SendmsgN(3, b, rights, nil, 0)
+		if errors.Is(err, unix.EAGAIN) {
+			continue
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		b, rights = b[n:], nil
+	}
+	return struct{}{}, nil
+})
+
+// abuses are each message of the protocol, at each place, with what does not belong there.
+func abuses() map[string]spoken {
+	all := make(map[string]spoken)
+	random := rand.New(rand.NewPCG(1, 2))
+	handles := []frame.Handle{
+		frame.Hello, frame.ForwardLog, frame.Shutdown, frame.LogLevel, frame.Ping, frame.Pong, frame.Output, frame.Pause,
+		frame.CallFunction, frame.GetModule, frame.GetContainer, frame.Bulk, frame.ReadContainer, frame.SearchContainer,
+		frame.HashContainer, frame.Relay, frame.CompareContainer, frame.ExtentContainer,
+		frame.Reply, frame.Error, frame.Progress, frame.Item, 99,
+	}
+	for _, h := range handles {
+		for _, stream := range []uint32{0, 1, 2, 1<<32 - 2} {
+			payload := make([]byte, random.IntN(100))
+			for i := range payload {
+				payload[i] = byte(random.Uint32())
+			}
+			kind := frame.Message
+			if stream == 2 {
+				kind = frame.Open
+			}
+			b := frame.Header{Length: uint32(len(payload)), Stream: stream, Kind: kind, Handle: h}.Append(nil)
+			all[fmt.Sprintf("%v of garbage on %d", h, stream)] = spoken{Bytes: append(b, payload...)}
+		}
+	}
+	all["a frame of 4 GiB"] = spoken{Bytes: []byte("\xff\xff\xff\xff\x00\x00\x00\x01\x03\x00\x00\x00")}
+	all["a web request"] = spoken{Bytes: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")}
+	all["files that belong to nothing"] = spoken{Bytes: frame.Header{Kind: frame.Message, Handle: frame.Ping, FDs: 9}.Append(nil), Files: 9}
+	all["more files than a frame may have"] = spoken{Bytes: frame.Header{Kind: frame.Message, Handle: frame.Ping, FDs: 255}.Append(nil), Files: 250}
+	all["files that no frame tells of"] = spoken{Bytes: frame.Header{Kind: frame.Message, Handle: frame.Ping}.Append(nil), Files: 3}
+	return all
+}
+
+// TestProtocolAbuse: whatever a confined worker says on its link, at worst it is killed.
+func TestProtocolAbuse(t *testing.T) {
+	a := newAttacker(t, sandbox.Config{Level: sandbox.Strict})
+	other := a.worker(t)
+	a.w = nil
+	killed, said, open := 0, 0, openHere(t)
+	for name, s := range abuses() {
+		if said++; sample > 1 && said%4 > 0 {
+			continue // a worker takes its time to start, and another quarter comes the next time
+		}
+		t.Run(name, func(t *testing.T) {
+			w := a.worker(t)
+			_, err := speak.Call(within(t), w, s)
+			if err == nil {
+				_, err = alive.Call(within(t), w, 1)
+			}
+			if n, err := alive.Call(within(t), other, 2); n != 4 || err != nil {
+				t.Errorf("another worker: %d, %v", n, err)
+			}
+			if err == nil {
+				return // nobody minds
+			}
+			if _, ok := errors.AsType[*outwork.ProtocolError](err); !ok {
+				t.Errorf("got %T %v", err, err)
+			}
+			killed++
+			<-w.Done()
+			w.Close()
+			a.w = nil
+			noMore(t, w.PID())
+		})
+	}
+	if n := openHere(t); n > open+4 { // the last worker's, which may live
+		t.Errorf("the manager has %d descriptors open, before %d: are they those that were sent?", n, open)
+	}
+	if killed < said/8 {
+		t.Errorf("%d of %d were killed for it: was it said?", killed, said)
+	}
+}
+
+// openHere is how many descriptors this process has.
+func openHere(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
