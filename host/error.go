@@ -3,7 +3,7 @@ package host
 import (
 	"strings"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // Error is a host that was not reached: at which stage, why, and the last lines that it
@@ -21,7 +21,7 @@ type Error struct {
 func (e *Error) Error() string {
 	s := e.Hop + ": " + e.Stage.String() + ": " + e.Err.Error()
 	if last := e.last(); last != "" && !strings.Contains(s, strings.TrimSuffix(last, ".")) && !strings.Contains(last, e.Err.Error()) {
-		s += "; the last that was printed: " + ellipsis.Cut(last, maxLast)
+		s += "; the last that was printed: " + legible.Cut(last, maxLast)
 	}
 	return s
 }

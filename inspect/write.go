@@ -6,10 +6,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/layout"
 )
 
@@ -35,13 +34,13 @@ func (r *Report) Write(w io.Writer, width int, colour bool) error {
 	p := &printer{w: bufio.NewWriter(w), width: width, colour: colour}
 	p.what(r)
 	for _, f := range r.Facts {
-		p.line("  %-*s %s", factWidth, visible(f.Name), visible(f.Value))
+		p.line("  %-*s %s", factWidth, legible.Visible(f.Name), legible.Visible(f.Value))
 	}
 	if r.Overlay.Size > 0 {
 		p.line("  %-*s %d bytes at %#x", factWidth, "Overlay", r.Overlay.Size, r.Overlay.Offset)
 	}
 	for _, text := range r.Warnings {
-		p.line("  %s", p.in(yellow, fmt.Sprintf("%-*s %s", factWidth, "Warning", visible(text))))
+		p.line("  %s", p.in(yellow, fmt.Sprintf("%-*s %s", factWidth, "Warning", legible.Visible(text))))
 	}
 	p.sections(r.Sections)
 	p.imports(r.Imports)
@@ -78,13 +77,13 @@ func (p *printer) heading(name string, n int) {
 }
 
 func (p *printer) what(r *Report) {
-	kind := visible(r.Kind)
+	kind := legible.Visible(r.Kind)
 	if kind == "" {
 		kind = "data"
 	}
-	text := strings.TrimSpace(visible(r.Format) + " " + kind)
+	text := strings.TrimSpace(legible.Visible(r.Format) + " " + kind)
 	if r.Machine != "" {
-		text += " for " + visible(r.Machine)
+		text += " for " + legible.Visible(r.Machine)
 	}
 	p.line("%s", p.in(bold, fmt.Sprintf("%s, %d bytes", text, r.Size)))
 }
@@ -96,11 +95,11 @@ func (p *printer) sections(sections []Section) {
 	p.heading("sections", len(sections))
 	widest := 0
 	for _, s := range sections {
-		widest = max(widest, utf8.RuneCountInString(ellipsis.Cut(visible(s.Name), nameWidth)))
+		widest = max(widest, utf8.RuneCountInString(legible.Cut(legible.Visible(s.Name), nameWidth)))
 	}
 	p.line("  %s", p.in(faint, fmt.Sprintf("%-*s  %18s %12s %12s %12s  %s", widest, "name", "address", "in memory", "offset", "in file", "flags")))
 	for _, s := range sections {
-		p.line("  %-*s  %#18x %#12x %#12x %#12x  %s", widest, ellipsis.Cut(visible(s.Name), nameWidth), s.Address, s.MemorySize, s.Offset, s.Size, visible(s.Flags))
+		p.line("  %-*s  %#18x %#12x %#12x %#12x  %s", widest, legible.Cut(legible.Visible(s.Name), nameWidth), s.Address, s.MemorySize, s.Offset, s.Size, legible.Visible(s.Flags))
 	}
 }
 
@@ -110,7 +109,7 @@ func (p *printer) imports(libraries []Library) {
 	}
 	p.heading("imports", len(libraries))
 	for _, l := range libraries {
-		name := visible(l.Name)
+		name := legible.Visible(l.Name)
 		if l.Name == "" {
 			name = "any library"
 		}
@@ -155,15 +154,15 @@ func (p *printer) list(symbols []Symbol) {
 // text is the symbol for people, as others write it: name@version, #ordinal, and to where
 // it leads.
 func (s Symbol) text() string {
-	text := visible(s.Name)
+	text := legible.Visible(s.Name)
 	if s.Version != "" {
-		text += "@" + visible(s.Version)
+		text += "@" + legible.Visible(s.Version)
 	}
 	if s.Name == "" {
 		text = "#" + strconv.FormatUint(uint64(s.Ordinal), 10)
 	}
 	if s.Forward != "" {
-		text += "->" + visible(s.Forward)
+		text += "->" + legible.Visible(s.Forward)
 	}
 	return text
 }
@@ -175,17 +174,7 @@ func (p *printer) structure(nodes []layout.Node) {
 	}
 	p.heading("structure", len(nodes))
 	for _, n := range nodes {
-		name := strings.Repeat("  ", min(max(n.Depth, 0), layout.MaxDepth)) + visible(n.Name)
-		p.line("  %s  %-*s  %-12s  %s %s", p.in(faint, fmt.Sprintf("%#010x", n.Offset)), nameWidth, name, visible(n.Type), visible(n.Text), p.in(faint, visible(n.Note)))
+		name := strings.Repeat("  ", min(max(n.Depth, 0), layout.MaxDepth)) + legible.Visible(n.Name)
+		p.line("  %s  %-*s  %-12s  %s %s", p.in(faint, fmt.Sprintf("%#010x", n.Offset)), nameWidth, name, legible.Visible(n.Type), legible.Visible(n.Text), p.in(faint, legible.Visible(n.Note)))
 	}
-}
-
-// visible is s without what is not printable, which becomes an escape.
-func visible(s string) string {
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, odd) {
-		return s
-	}
-	quoted := strconv.Quote(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }

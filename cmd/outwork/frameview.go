@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
 	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/record"
-	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // frameView is a recorded frame as it is shown. Its JSON is for programs.
@@ -64,10 +63,10 @@ func (v *frameView) print(w io.Writer, columns int) error {
 	if v.Sent {
 		arrow = "→"
 	}
-	line := fmt.Sprintf("%10.6f %s %-16s %6d  %-21s %-8s %8d  %s", v.since.Seconds(), arrow, shell.Visible(v.Worker),
-		v.Stream, strings.TrimSpace(v.Kind+" "+v.Handle), v.flags(), v.Length, ellipsis.Cut(shell.Visible(v.Meaning), maxShown))
+	line := fmt.Sprintf("%10.6f %s %-16s %6d  %-21s %-8s %8d  %s", v.since.Seconds(), arrow, legible.Visible(v.Worker),
+		v.Stream, strings.TrimSpace(v.Kind+" "+v.Handle), v.flags(), v.Length, legible.Cut(legible.Visible(v.Meaning), maxShown))
 	if columns > 0 {
-		line = ellipsis.Cut(line, columns)
+		line = legible.Cut(line, columns)
 	}
 	_, err := fmt.Fprintln(w, strings.TrimRight(line, " "))
 	return err

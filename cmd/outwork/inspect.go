@@ -16,6 +16,7 @@ import (
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/inspect"
 	_ "github.com/outwork-go/outwork/inspect/deep"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/sandbox"
 )
@@ -186,7 +187,7 @@ func (s *inspection) print(name string, r *inspect.Report) error {
 		io.WriteString(s.out, "\n")
 	}
 	s.printed = true
-	fmt.Fprintf(s.out, "%s: ", shell.Visible(name))
+	fmt.Fprintf(s.out, "%s: ", legible.Visible(name))
 	if err := r.Write(s.out, shell.Width(s.app.stdout), colours(s.app.stdout)); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // logHandler writes log records for people: a level, a message, and attributes.
@@ -102,7 +102,7 @@ func (h *logHandler) append(b *bytes.Buffer, prefix string, a slog.Attr) {
 func paragraph(message string) string {
 	lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = shell.Visible(line)
+		lines[i] = legible.Visible(line)
 	}
 	return strings.Join(lines, "\n      ")
 }

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/outwork-go/outwork/internal/service/command/shell"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // maxLine is how many bytes of a match are shown on a line.
@@ -53,7 +53,7 @@ func (s *search) label(name string) string {
 	if !isTerminal(s.app.stdout) {
 		return name
 	}
-	return shell.Visible(name)
+	return legible.Visible(name)
 }
 
 // matchObject is a match for programs.

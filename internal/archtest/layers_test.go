@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"":            {"container", "host", "sandbox", "lost", "internal"},
 	"sandbox":     {"internal/confine"},
 	"lost":        {},
-	"host":        {"internal/ellipsis"},
+	"host":        {"internal/legible"},
 	"container":   {"internal/filekind"},
 
 	"container/internal": {},
@@ -64,7 +64,9 @@ var layers = map[string][]string{
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
 	"internal/record":   {"internal/frame"},
-	"internal/hexui":    {"container", "layout", "internal/ellipsis"},
+	"internal/ident":    {"internal/legible"},
+	"internal/output":   {"internal/legible"},
+	"internal/hexui":    {"container", "layout", "internal/legible"},
 	"internal/terminal": {"internal/output"},
 
 	// It runs all parts at once, and so imports them as a program does.
@@ -73,7 +75,7 @@ var layers = map[string][]string{
 	// What package service is made of stands on the module root as it does. It is
 	// here so that the command and outworktest reach it too.
 	"internal/service": {
-		"", "client", "internal/codec", "internal/filekind", "internal/frame", "internal/hook", "internal/ident", "internal/link",
+		"", "client", "internal/codec", "internal/filekind", "internal/frame", "internal/hook", "internal/ident", "internal/legible", "internal/link",
 		"internal/mux", "internal/output", "internal/spell", "internal/transport",
 	},
 	"internal/service/logging/journal/journaltest": {"internal/service", "internal/realm"},

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // place is where a view is, for what is typed to go elsewhere.
@@ -67,7 +67,7 @@ func (p place) meaning(text string) (*big.Int, error) {
 func share100(text, share string, last *big.Int) (*big.Int, error) {
 	f, err := strconv.ParseFloat(share, 64)
 	if err != nil || !(f >= 0 && f <= 100) {
-		return nil, fmt.Errorf("%q is no share: write 0%% to 100%%", ellipsis.Cut(text, maxEcho))
+		return nil, fmt.Errorf("%q is no share: write 0%% to 100%%", legible.Cut(text, maxEcho))
 	}
 	product := new(big.Float).Mul(big.NewFloat(f/100), new(big.Float).SetInt(last))
 	at, _ := product.Int(nil)
@@ -84,9 +84,9 @@ func offset(s string) (uint64, error) {
 
 func noOffset(text string) error {
 	if _, err := strconv.ParseUint(text, 16, 64); err == nil {
-		return fmt.Errorf("%q is no decimal number: write 0x%s if it is hexadecimal", ellipsis.Cut(text, maxEcho), ellipsis.Cut(text, maxEcho))
+		return fmt.Errorf("%q is no decimal number: write 0x%s if it is hexadecimal", legible.Cut(text, maxEcho), legible.Cut(text, maxEcho))
 	}
-	return fmt.Errorf("%q is no offset: write 0x1f0, 123, +0x10, -16, 50%% or end", ellipsis.Cut(text, maxEcho))
+	return fmt.Errorf("%q is no offset: write 0x1f0, 123, +0x10, -16, 50%% or end", legible.Cut(text, maxEcho))
 }
 
 // maxEcho is how many characters of what was typed a message repeats.

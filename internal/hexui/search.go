@@ -9,7 +9,7 @@ import (
 
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/container/pattern"
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 const (
@@ -125,7 +125,7 @@ func (m *model) searchOn(r *run) tea.Cmd {
 	if !ok {
 		r.cancel()
 		m.search.run = nil
-		m.say("not found: " + ellipsis.Cut(m.search.text, maxEcho))
+		m.say("not found: " + legible.Cut(m.search.text, maxEcho))
 		return nil
 	}
 	c := m.c
@@ -176,7 +176,7 @@ func (m *model) progress() string {
 	if r == nil {
 		return ""
 	}
-	text := "searching for " + ellipsis.Cut(m.search.text, maxEcho)
+	text := "searching for " + legible.Cut(m.search.text, maxEcho)
 	if m.size > searchChunk {
 		text += fmt.Sprintf(", %.1f%%", 100*float64(r.done)/float64(m.size))
 	}

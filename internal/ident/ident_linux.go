@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // statBytes is enough of /proc/PID/stat for the fields up to starttime.
@@ -145,5 +147,5 @@ func exeOf(link string) string {
 	if err != nil {
 		return ""
 	}
-	return printable(string(buf[:n]), MaxExe)
+	return legible.Quoted(legible.CutBytes(string(buf[:n]), MaxExe))
 }

@@ -3,7 +3,6 @@ package ident
 import (
 	"strings"
 	"testing"
-	"unicode"
 )
 
 func TestParseStart(t *testing.T) {
@@ -32,36 +31,6 @@ func FuzzParseStart(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		if start, err := parseStart(line); err != nil && start != 0 {
 			t.Errorf("%d, %v", start, err)
-		}
-	})
-}
-
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                            "",
-		"/usr/bin/größe x":            "/usr/bin/größe x",
-		"/x (deleted)":                "/x (deleted)",
-		"a\nb\x1b[31m":                `"a\nb\x1b[31m"`,
-		"bad \xff":                    `"bad \xff"`,
-		"bidi \u202e":                 `"bidi \u202e"`,
-		strings.Repeat("ä", 11):       strings.Repeat("ä", 10) + "…",
-		strings.Repeat("1", 20):       strings.Repeat("1", 20),
-		"1" + strings.Repeat("ä", 10): "1" + strings.Repeat("ä", 9) + "…",
-	} {
-		if got := printable(in, 20); got != want {
-			t.Errorf("%q: %q, not %q", in, got, want)
-		}
-	}
-}
-
-func FuzzPrintable(f *testing.F) {
-	f.Add("a\nb")
-	f.Fuzz(func(t *testing.T, s string) {
-		got := printable(s, MaxExe)
-		for _, r := range got {
-			if !unicode.IsGraphic(r) {
-				t.Errorf("%q has %q", got, r)
-			}
 		}
 	})
 }

@@ -6,7 +6,8 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"unicode/utf8"
+
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // maxNames bounds in bytes what is read of /etc/passwd or /etc/group.
@@ -35,25 +36,8 @@ func findName(r io.Reader, id uint32) string {
 	for lines.Scan() {
 		fields := bytes.SplitN(lines.Bytes(), []byte(":"), 4)
 		if len(fields) >= 3 && bytes.Equal(fields[2], want) && len(fields[0]) > 0 {
-			return printable(string(fields[0]), MaxExe)
+			return legible.Quoted(legible.CutBytes(string(fields[0]), MaxExe))
 		}
 	}
 	return ""
-}
-
-// printable is s without anything that a terminal or a log could take for more
-// than text, and of no more than about most bytes.
-func printable(s string, most int) string {
-	cut := ""
-	if len(s) > most {
-		for most > 0 && !utf8.RuneStart(s[most]) {
-			most--
-		}
-		s, cut = s[:most], "…"
-	}
-	quoted := strconv.QuoteToGraphic(s)
-	if quoted[1:len(quoted)-1] != s {
-		s = quoted
-	}
-	return s + cut
 }

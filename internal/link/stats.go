@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"sync"
 
 	"github.com/outwork-go/outwork/container"
 )
@@ -16,15 +17,20 @@ type Use struct {
 
 type uses struct{ Uses []Use }
 
-// stats is a function that every worker in Go has, whatever its program registers.
-var stats = Own("outwork.stats", "package link", func(ctx context.Context, _ *struct{}) (*uses, error) {
-	return &uses{From(ctx).Link().uses()}, nil
+const statsName = "outwork.stats"
+
+// stats is a function that every worker in Go has, whatever its program registers. It is made
+// at first use: its types took more time to describe than all else that this package inits.
+var stats = sync.OnceValue(func() *Function {
+	return Own(statsName, "package link", func(ctx context.Context, _ *struct{}) (*uses, error) {
+		return &uses{From(ctx).Link().uses()}, nil
+	})
 })
 
 // builtin is the function of that name that a worker has anyway, or nil.
 func (c *Config) builtin(name []byte) *Function {
-	if string(name) == stats.Name && !c.Service {
-		return stats
+	if string(name) == statsName && !c.Service {
+		return stats()
 	}
 	return nil
 }
@@ -32,7 +38,7 @@ func (c *Config) builtin(name []byte) *Function {
 // Uses asks the peer, a worker, what it has done with the containers that it has. One that
 // does not run this module fails with a *Failure.
 func (l *Link) Uses(ctx context.Context) ([]Use, error) {
-	v, err := l.Call(ctx, stats, &struct{}{}, nil)
+	v, err := l.Call(ctx, stats(), &struct{}{}, nil)
 	if err != nil {
 		return nil, err
 	}

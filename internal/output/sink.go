@@ -5,11 +5,10 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode"
+
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // Mode is how the output of several workers is joined.
@@ -104,7 +103,7 @@ func (s *Sink) fail(lost int64, err error) {
 // Worker is a new tap for the output of the worker of that name. A name with
 // characters that do not print is quoted in tags.
 func (s *Sink) Worker(name string) *Tap {
-	t := &Tap{sink: s, name: name, tag: []byte("[" + printable(name) + "] ")}
+	t := &Tap{sink: s, name: name, tag: []byte("[" + legible.Quoted(name) + "] ")}
 	for i := range t.streams {
 		t.streams[i] = stream{tap: t, fd: i + 1, dest: s.dest[i], spool: &t.spools[i]}
 		if s.mode != Log && s.dest[i].terminal {
@@ -115,13 +114,6 @@ func (s *Sink) Worker(name string) *Tap {
 		t.streams[1].spool = t.streams[0].spool
 	}
 	return t
-}
-
-func printable(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(name)
-	}
-	return name
 }
 
 // samePlace reports whether two writers are one, or files that lead to one

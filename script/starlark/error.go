@@ -13,7 +13,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/spell"
 )
 
@@ -55,7 +55,7 @@ func (r *run) explain(err error) *Error {
 	if stop := r.stopped.err.Load(); stop != nil {
 		e.Msg, e.cause = (*stop).Error(), *stop
 	}
-	e.Msg = ellipsis.Cut(strings.ToValidUTF8(e.Msg, "\uFFFD"), maxMessage)
+	e.Msg = legible.Cut(strings.ToValidUTF8(e.Msg, "\uFFFD"), maxMessage)
 	kind := "Error"
 	if g, ok := errors.AsType[notGranted](err); ok {
 		r.writePlace(&t, g.at, g.Error())
@@ -190,7 +190,7 @@ func sourceLine(source []byte, number int) string {
 		line = line[:4*maxLineShown]
 	}
 	shown := strings.Map(printable, strings.ToValidUTF8(string(line), "\uFFFD"))
-	return ellipsis.Cut(strings.TrimSpace(shown), maxLineShown)
+	return legible.Cut(strings.TrimSpace(shown), maxLineShown)
 }
 
 func printable(c rune) rune {

@@ -9,7 +9,7 @@ import (
 	"go.starlark.net/resolve"
 	"go.starlark.net/syntax"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // GrantHost is the grant that gives a script the module host: files and
@@ -21,7 +21,7 @@ const GrantHost = "host"
 func checkGrants(grants []string) error {
 	for _, g := range grants {
 		if g != GrantHost {
-			return fmt.Errorf("there is no grant %q: the only one is %s", ellipsis.Cut(g, 40), GrantHost)
+			return fmt.Errorf("there is no grant %q: the only one is %s", legible.Cut(g, 40), GrantHost)
 		}
 		if !hostIsHere {
 			return errors.New("the grant host is there on Linux alone")

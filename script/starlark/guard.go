@@ -9,7 +9,7 @@ import (
 	"go.starlark.net/starlarkstruct"
 	"go.starlark.net/syntax"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // The interpreter has no bound on memory, and a single operation can ask for
@@ -209,7 +209,7 @@ func checkRepeat(v starlark.Value, times starlark.Int) error {
 	t, ok := times.Uint64()
 	over, size := bits.Mul64(uint64(n), t)
 	if !ok || over != 0 || size > uint64(limit) {
-		return fmt.Errorf("%d times %s %s, at most %d together", n, ellipsis.Cut(times.String(), 30), unit, limit)
+		return fmt.Errorf("%d times %s %s, at most %d together", n, legible.Cut(times.String(), 30), unit, limit)
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ import (
 	"go.starlark.net/starlarkstruct"
 
 	"github.com/outwork-go/outwork/container"
-	"github.com/outwork-go/outwork/internal/ellipsis"
 	"github.com/outwork-go/outwork/internal/filekind"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 const hostIsHere = true
@@ -66,7 +66,7 @@ func (p *hostPath) Unpack(v starlark.Value) error {
 
 // hostError is err as a sentence that begins with what the script called.
 func hostError(name, about string, err error) error {
-	return fmt.Errorf("%s(%s): %w", name, strconv.Quote(ellipsis.Cut(about, maxLineShown)), plainError(err))
+	return fmt.Errorf("%s(%s): %w", name, strconv.Quote(legible.Cut(about, maxLineShown)), plainError(err))
 }
 
 var errNoFile = errors.New("no such file")

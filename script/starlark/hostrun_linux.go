@@ -16,7 +16,7 @@ import (
 	"go.starlark.net/starlarkstruct"
 	"golang.org/x/sys/unix"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 func hostRun(r *run, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -105,7 +105,7 @@ func (c *command) checkFolder() error {
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
-		return fmt.Errorf("cwd %q: %w", ellipsis.Cut(string(c.cwd), maxLineShown), plainError(err))
+		return fmt.Errorf("cwd %q: %w", legible.Cut(string(c.cwd), maxLineShown), plainError(err))
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ func (c *command) failure(status syscall.WaitStatus) error {
 		return errors.New(how)
 	}
 	said := strings.Map(printable, strings.ToValidUTF8(string(last[:min(len(last), 4*maxLineShown)]), "\uFFFD"))
-	return fmt.Errorf("%s: %s", how, ellipsis.Cut(said, maxLineShown))
+	return fmt.Errorf("%s: %s", how, legible.Cut(said, maxLineShown))
 }
 
 func (c *command) output(from *capture) starlark.Value {
@@ -286,7 +286,7 @@ func (e *hostEnv) Unpack(v starlark.Value) error {
 	for k, item := range dict.Entries() {
 		key, ok := starlark.AsString(k)
 		if !ok || key == "" || strings.ContainsAny(key, "=\x00") {
-			return fmt.Errorf("%s cannot name a variable", ellipsis.Cut(display(k), 40))
+			return fmt.Errorf("%s cannot name a variable", legible.Cut(display(k), 40))
 		}
 		e.taken = append(e.taken, key)
 		if item == starlark.None {
@@ -294,7 +294,7 @@ func (e *hostEnv) Unpack(v starlark.Value) error {
 		}
 		value, ok := starlark.AsString(item)
 		if !ok || strings.ContainsRune(value, 0) {
-			return fmt.Errorf("%s is to be a string without a NUL, or None", ellipsis.Cut(key, 40))
+			return fmt.Errorf("%s is to be a string without a NUL, or None", legible.Cut(key, 40))
 		}
 		e.set = append(e.set, key+"="+value)
 	}

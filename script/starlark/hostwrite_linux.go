@@ -13,7 +13,7 @@ import (
 	"go.starlark.net/starlark"
 	"golang.org/x/sys/unix"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 const newFileMode = 0o644
@@ -42,7 +42,7 @@ func hostWrite(r *run, name string, args starlark.Tuple, kwargs []starlark.Tuple
 func permissions(v starlark.Value) (uint32, error) {
 	var mode int
 	if err := starlark.AsInt(v, &mode); err != nil || mode < 0 || mode > modeBits {
-		return 0, fmt.Errorf("mode is %s, not 0 to 0o7777", ellipsis.Cut(v.String(), 30))
+		return 0, fmt.Errorf("mode is %s, not 0 to 0o7777", legible.Cut(v.String(), 30))
 	}
 	return uint32(mode), nil
 }

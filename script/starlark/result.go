@@ -12,7 +12,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
-	"github.com/outwork-go/outwork/internal/ellipsis"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/script/starlark/internal/extend"
 )
 
@@ -64,7 +64,7 @@ func (p *place) String() string {
 	case p.text != "":
 		return p.up.String() + p.text
 	case p.key != nil:
-		return p.up.String() + "[" + ellipsis.Cut(printKey(p.key), 40) + "]"
+		return p.up.String() + "[" + legible.Cut(printKey(p.key), 40) + "]"
 	}
 	return fmt.Sprintf("%s[%d]", p.up, p.index)
 }

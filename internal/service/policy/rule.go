@@ -12,6 +12,8 @@ package policy
 import (
 	"strconv"
 	"strings"
+
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // Kind is what a Rule goes by.
@@ -80,12 +82,11 @@ func (r Rule) list(open string) string {
 	return open + strings.Join(words, ", ") + ")"
 }
 
-// printable is a name as it is, or quoted where it would break a line or a
-// terminal.
+// printable is a name as it is, or quoted where it would break a line, a terminal or a list of
+// words.
 func printable(name string) string {
-	quoted := strconv.Quote(name)
-	if name != "" && quoted[1:len(quoted)-1] == name && !strings.Contains(name, " ") {
-		return name
+	if name == "" || strings.ContainsAny(name, ` "\`) {
+		return strconv.Quote(name)
 	}
-	return quoted
+	return legible.Quoted(name)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/codec"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/script/starlark"
 )
 
@@ -259,12 +260,7 @@ func Overdue(limit time.Duration) string {
 }
 
 // Cut is the beginning of a text.
-func Cut(s string) string {
-	if len(s) > MaxText {
-		return s[:MaxText] + "…"
-	}
-	return s
-}
+func Cut(s string) string { return legible.CutBytes(s, MaxText) }
 
 // printed keeps the beginning of what a script prints.
 type printed struct {

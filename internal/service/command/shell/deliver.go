@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork/internal/hook"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/output"
 	"github.com/outwork-go/outwork/internal/service/schema"
 )
@@ -267,7 +268,7 @@ func (j *Job) element(t *schema.Type, e reflect.Value) error {
 	var b bytes.Buffer
 	s := text(t, e)
 	if t.Kind == schema.Struct {
-		s = Visible(s)
+		s = legible.Visible(s)
 	}
 	line(&b, s)
 	return j.Shell.Print(b.Bytes())

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/service/schema"
 )
 
@@ -176,7 +177,7 @@ func cells(t *schema.Type, v reflect.Value) []string {
 			continue
 		}
 		if s := text(t.Fields[i].Type, v.Field(t.Fields[i].Index)); s != "" {
-			out[i] = Visible(s)
+			out[i] = legible.Visible(s)
 		}
 	}
 	return out

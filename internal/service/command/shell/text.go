@@ -128,20 +128,3 @@ func pairs(t *schema.Type, v reflect.Value) []string {
 	}
 	return out
 }
-
-// Visible is s on one line, with all that does not print escaped, and U+FFFD for what is no
-// UTF-8.
-func Visible(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-	}
-	return b.String()
-}
