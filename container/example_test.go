@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/outwork-go/outwork/container"
@@ -42,6 +43,46 @@ func ExampleFromReaderAt() {
 	}
 	fmt.Println(at)
 	// Output: 17
+}
+
+// The memory of a process that runs is read where it is, by workers too: nothing is copied
+// up front.
+func ExampleFromProcess() {
+	if len(os.Args) < 2 {
+		log.Fatal("of which process?")
+	}
+	pid, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := container.FromProcess(pid)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	p, err := pattern.Bytes([]byte("password="))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for m, err := range container.Search(context.Background(), c, p, container.Range{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%#x\n", m.Offset)
+	}
+}
+
+func ExampleFromDevice() {
+	c, err := container.FromDevice("/dev/vda")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	sector := make([]byte, 512)
+	if _, err := c.ReadAt(sector, 0); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d bytes, of which the first end with % x\n", c.Size(), sector[510:])
 }
 
 // Bytes that a program has are shared without a copy of its own.

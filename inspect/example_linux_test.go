@@ -37,3 +37,39 @@ func ExampleIn() {
 	fmt.Println(r.Format, len(r.Sections) > 3, r.Structure[0].Name)
 	// Output: ELF64 true Elf64_Ehdr
 }
+
+// What is known to be harmless can be read in this process.
+func ExampleParse() {
+	path, err := os.Executable()
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := container.FromFile(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	r, err := inspect.Parse(context.Background(), c, inspect.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range r.Sections {
+		if s.Name == ".text" {
+			fmt.Println(s.Name, s.Flags)
+		}
+	}
+	// Output: .text AX
+}
+
+// A program that wants PE images alone, and their fields.
+func ExampleOpenPE() {
+	c := container.FromBytes([]byte("\x7fELF, which is no PE image"))
+	defer c.Close()
+	pe, err := inspect.OpenPE(context.Background(), c)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("machine %#x\n", pe.FileHeader().Uint("Machine"))
+	// Output: no PE image, but: ELF file
+}

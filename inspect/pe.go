@@ -63,9 +63,9 @@ func OpenPE(ctx context.Context, c container.Container) (*PE, error) {
 		r.Kind = "ELF file"
 	}
 	if r.Kind == "" {
-		return nil, errors.New("no PE: it does not begin with MZ")
+		return nil, errors.New("no PE image: it does not begin with MZ")
 	}
-	return nil, fmt.Errorf("no PE: it is this: %s", r.Kind)
+	return nil, fmt.Errorf("no PE image, but: %s", r.Kind)
 }
 
 // parsePE fills r from src, which begins with "MZ".

@@ -312,16 +312,16 @@ func TestNoPE(t *testing.T) {
 	for _, test := range []struct {
 		name, data, kind, machine, open string
 	}{
-		{"nothing", "", "empty file", "", "no PE: it is this: empty file"},
-		{"text", "hello, world, this is a text", "", "", "no PE: it does not begin with MZ"},
-		{"MZ alone", "MZ", "DOS program", "", "no PE: it is this: DOS program"},
-		{"DOS", string(dos), "DOS program", "", "no PE: it is this: DOS program"},
-		{"NE", string(ne), "16-bit Windows or OS/2 program (NE)", "", "no PE: it is this: 16-bit Windows or OS/2 program (NE)"},
-		{"object", string(object), "object (COFF)", "x86-64", "no PE: it is this: object (COFF)"},
-		{"import library", "!<arch>\n/    ", "archive of objects or an import library (ar)", "", "no PE: it is this: archive of objects or an import library (ar)"},
-		{"its member", string(member), "member of an import library (COFF)", "x86-64", "no PE: it is this: member of an import library (COFF)"},
-		{"an unknown magic", string(unknown), "PE image without a known optional header", "x86-64", "no PE: it is this: PE image without a known optional header"},
-		{"cut off", string(unknown[:ntAt+10]), "PE image of which the headers are cut off", "", "no PE: it is this: PE image of which the headers are cut off"},
+		{"nothing", "", "empty file", "", "no PE image, but: empty file"},
+		{"text", "hello, world, this is a text", "", "", "no PE image: it does not begin with MZ"},
+		{"MZ alone", "MZ", "DOS program", "", "no PE image, but: DOS program"},
+		{"DOS", string(dos), "DOS program", "", "no PE image, but: DOS program"},
+		{"NE", string(ne), "16-bit Windows or OS/2 program (NE)", "", "no PE image, but: 16-bit Windows or OS/2 program (NE)"},
+		{"object", string(object), "object (COFF)", "x86-64", "no PE image, but: object (COFF)"},
+		{"import library", "!<arch>\n/    ", "archive of objects or an import library (ar)", "", "no PE image, but: archive of objects or an import library (ar)"},
+		{"its member", string(member), "member of an import library (COFF)", "x86-64", "no PE image, but: member of an import library (COFF)"},
+		{"an unknown magic", string(unknown), "PE image without a known optional header", "x86-64", "no PE image, but: PE image without a known optional header"},
+		{"cut off", string(unknown[:ntAt+10]), "PE image of which the headers are cut off", "", "no PE image, but: PE image of which the headers are cut off"},
 	} {
 		r := parse(t, []byte(test.data))
 		if r.Format != "" || r.Kind != test.kind || r.Machine != test.machine {
@@ -332,7 +332,7 @@ func TestNoPE(t *testing.T) {
 			t.Errorf("%s: %v, want %s", test.name, err, test.open)
 		}
 	}
-	if _, err := OpenPE(t.Context(), container.FromBytes([]byte("\x7fELF"))); err == nil || err.Error() != "no PE: it is this: ELF file" {
+	if _, err := OpenPE(t.Context(), container.FromBytes([]byte("\x7fELF"))); err == nil || err.Error() != "no PE image, but: ELF file" {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"strings"
+	"testing/fstest"
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/script"
@@ -35,4 +36,42 @@ func ExampleRegister() {
 	}
 	fmt.Println(v)
 	// Output: "Hello, World!"
+}
+
+// A language with imports: @NAME is a file that the manager serves.
+func init() {
+	script.Register("letter", func(ctx context.Context, s outwork.Script) (any, error) {
+		words := strings.Fields(s.Source)
+		for i, word := range words {
+			name, ok := strings.CutPrefix(word, "@")
+			if !ok {
+				continue
+			}
+			text, err := script.Import(ctx, "letter", name)
+			if err != nil {
+				return nil, err
+			}
+			if text.Missing {
+				return nil, fmt.Errorf("there is no file %q", name)
+			}
+			words[i] = string(text.Source)
+		}
+		return strings.Join(words, " "), nil
+	})
+}
+
+func ExampleImport() {
+	ctx := context.Background()
+	m := outwork.Manager{Modules: fstest.MapFS{"to.txt": {Data: []byte("dear reader")}}}
+	defer m.Close()
+	w, err := m.Start(ctx, outwork.Target{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := w.Run(ctx, outwork.Script{Lang: "letter", Name: "letter", Source: "Hello @to.txt !"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v)
+	// Output: "Hello dear reader !"
 }

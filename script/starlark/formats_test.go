@@ -100,8 +100,8 @@ func TestFormatErrors(t *testing.T) {
 	for expr, want := range map[string]string{
 		`pe.parse("x")`:                              "pe.parse: for parameter container: got string, want container",
 		`inspect(1)`:                                 "inspect: for parameter container: got int, want container",
-		`pe.parse(shared("elf"))`:                    "pe.parse: no PE: it is this: ELF file",
-		`pe.parse(shared("no"))`:                     "pe.parse: no PE: ",
+		`pe.parse(shared("elf"))`:                    "pe.parse: no PE imageit is this: ELF file",
+		`pe.parse(shared("no"))`:                     "pe.parse: no PE image",
 		`elf.parse(shared("pe"))`:                    "elf.parse: no ELF: it is this: PE32+",
 		`elf.parse(shared("no"))`:                    "elf.parse: no ELF: ",
 		`elf.parse(b"x")`:                            "elf.parse: for parameter container: got bytes, want",
