@@ -100,10 +100,10 @@ func TestFormatErrors(t *testing.T) {
 	for expr, want := range map[string]string{
 		`pe.parse("x")`:                              "pe.parse: for parameter container: got string, want container",
 		`inspect(1)`:                                 "inspect: for parameter container: got int, want container",
-		`pe.parse(shared("elf"))`:                    "pe.parse: no PE imageit is this: ELF file",
+		`pe.parse(shared("elf"))`:                    "pe.parse: no PE image, but: ELF file",
 		`pe.parse(shared("no"))`:                     "pe.parse: no PE image",
-		`elf.parse(shared("pe"))`:                    "elf.parse: no ELF: it is this: PE32+",
-		`elf.parse(shared("no"))`:                    "elf.parse: no ELF: ",
+		`elf.parse(shared("pe"))`:                    "elf.parse: no ELF file, but: PE32+",
+		`elf.parse(shared("no"))`:                    "elf.parse: no ELF file: ",
 		`elf.parse(b"x")`:                            "elf.parse: for parameter container: got bytes, want",
 		`pe.parse(shared("pe")).string_at(1 << 40)`:  "string_at: ",
 		`pe.parse(shared("pe")).string_at(0, -1)`:    "string_at: a string of -1 bytes",

@@ -22,9 +22,9 @@ func parseELF(r extend.Run, c container.Container) (starlark.Value, error) {
 			kind = report.Kind
 		}
 		if kind == "" {
-			return nil, fmt.Errorf("no ELF: it does not begin with \\x7fELF")
+			return nil, fmt.Errorf("no ELF file: it does not begin with \\x7fELF")
 		}
-		return nil, fmt.Errorf("no ELF: it is this: %s", kind)
+		return nil, fmt.Errorf("no ELF file, but: %s", kind)
 	}
 	f := newFile("elf", report)
 	f.attrs["needed"] = always(func() starlark.Value { return needed(report) })
