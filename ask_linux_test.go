@@ -424,6 +424,6 @@ func TestManagerDiesWhileAsked(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	eventually(t, "no process left", func() bool { return len(relatives(t)) == 0 })
+	noProcess(t)
 	eventually(t, "no process left in the machine", func() bool { return len(machine.Processes()) == 0 })
 }

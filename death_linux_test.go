@@ -51,7 +51,7 @@ func TestManagerDies(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd.Wait()
-			eventually(t, "no process left", func() bool { return len(relatives(t)) == 0 })
+			noProcess(t)
 			t.Logf("after %v", time.Since(began))
 		})
 	}

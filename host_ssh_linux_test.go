@@ -41,6 +41,7 @@ func idle(t *testing.T, machines ...*sshtest.Machine) {
 // doubles starts a worker and calls it.
 func doubles(t *testing.T, m *outwork.Manager, target outwork.Target) *outwork.Worker {
 	t.Helper()
+	t.Cleanup(func() { m.Close() }) // if the test ends before it does that itself
 	w, err := m.Start(within(t), target)
 	if err != nil {
 		t.Fatal(err)

@@ -59,13 +59,25 @@ func nothingLeft(t testing.TB) {
 		if t.Failed() {
 			return // which may be why
 		}
-		eventually(t, "no process left", func() bool { return len(relatives(t)) == 0 })
+		noProcess(t)
 		eventually(t, fmt.Sprintf("no descriptor beyond %d left", fds), func() bool { return descriptors(t) <= fds })
 		eventually(t, fmt.Sprintf("no goroutine beyond %d left", routines), func() bool { return runtime.NumGoroutine() <= routines })
 		if n := files(); n > temps {
 			t.Errorf("%d temporary files, %d before", n, temps)
 		}
 	})
+}
+
+// noProcess fails the test when processes stay that this test run started.
+func noProcess(t testing.TB) {
+	t.Helper()
+	defer func() {
+		for _, pid := range relatives(t) {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			t.Errorf("process %d is left: %.200q", pid, line)
+		}
+	}()
+	eventually(t, "no process left", func() bool { return len(relatives(t)) == 0 })
 }
 
 // parentOf is the parent of a process.

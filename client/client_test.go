@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a test waits for what ought to come at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // within is the test's context with patience as its deadline.
 func within(t *testing.T) context.Context {

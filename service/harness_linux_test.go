@@ -37,7 +37,7 @@ const (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // testDaemon is a daemon of the tests' service, as root.
 type testDaemon struct {

@@ -213,7 +213,7 @@ func write(t *testing.T, name, text string, mode os.FileMode) {
 	}
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

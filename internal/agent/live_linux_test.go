@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 
 const (
 	shortSilence = 2 * time.Second
-	patience     = 20 * time.Second // how long a test waits for what must happen
+	patience     = time.Minute // how long a test waits for what must happen
 )
 
 // reached is an agent, and a wire to it that can be held.

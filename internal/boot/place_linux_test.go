@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // TestMain plays the agent, which says its preamble and then what it is told.
 func TestMain(m *testing.M) {

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // open makes a supervisor that is closed at the end of the test, when everything
 // it had must be gone.

@@ -28,7 +28,7 @@ const sparc = "#!/bin/sh\ncase $1 in -s) echo Linux;; -m) echo sparc;; *) echo L
 const distPackages = "/usr/lib/python3/dist-packages"
 
 // patience is how long a test waits for what ought to come at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

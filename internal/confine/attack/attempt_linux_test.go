@@ -20,6 +20,8 @@ type attempt struct {
 	// granted is with Strict for a program, if the worker was granted to start it; zero: strict.
 	// What runs can be mapped executable then, and there is a root to it all, of what was granted.
 	granted verdict
+	// old is that it takes the entry of 32-bit programs: see hasOld.
+	old bool
 	// alone is for the worker's own process: a program of its is not in its place.
 	alone bool
 }
@@ -38,6 +40,10 @@ func all() []attempt {
 
 // onOld are those that only some processors have.
 var onOld []attempt
+
+// hasOld reports whether this machine takes calls of 32-bit programs from 64-bit ones. Where
+// it does not, there is nothing for a filter to kill.
+var hasOld func() bool
 
 // at is verdict for root, and another for an ordinary user.
 func byUser(root, user verdict) verdict {

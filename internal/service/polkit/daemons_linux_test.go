@@ -20,7 +20,7 @@ const (
 	busConfig     = "/run/dbus/bus.conf"
 
 	// patience is for what takes milliseconds.
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 // Everybody may do everything on the private bus: who may take polkit's name is
