@@ -42,7 +42,7 @@ var layers = map[string][]string{
 		"internal/supervise", "internal/confine", "internal/link", "internal/output",
 		"internal/codec", "internal/mux", "internal/frame", "internal/transport",
 	},
-	"internal/slowlink": {"internal/mux"},
+	"internal/slowlink": {"internal/mux", "internal/transport"},
 	"internal/channel":  {"internal/mux", "internal/frame", "internal/transport"},
 	"internal/resume":   {"internal/mux", "internal/frame", "internal/transport"},
 	"internal/tcp":      {"internal/resume"},

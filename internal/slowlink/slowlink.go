@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/transport"
 )
 
 // Line is one direction. Its fields may be set before anything is sent.
@@ -56,7 +57,7 @@ func (l *Line) Arrived() int64 {
 }
 
 // Pair are two ends: what a sends goes over ab, what b sends over ba.
-func Pair(ab, ba *Line) (a, b mux.Transport) { return newEnd(ba, ab), newEnd(ab, ba) }
+func Pair(ab, ba *Line) (a, b mux.Transport) { return transport.Ends(ab, ba) }
 
 // piece is how much leaves at once, in bytes: a packet, or more where that would be too
 // many timers.
@@ -74,7 +75,7 @@ func (l *Line) pump() {
 		defer l.mu.Unlock()
 		l.busy = false
 		l.queue = l.queue[len(p):]
-		nudge(l.writable)
+		transport.Nudge(l.writable)
 		time.AfterFunc(l.Delay, func() { l.arrive(p) })
 		l.pump()
 	})
@@ -86,11 +87,20 @@ func (l *Line) arrive(p []byte) {
 	if !l.cut {
 		l.arrived = append(l.arrived, p...)
 		l.total += int64(len(p))
-		nudge(l.readable)
+		transport.Nudge(l.readable)
 	}
 }
 
-func (l *Line) send(bufs [][]byte) (n int, err error) {
+var errFiles = errors.New("files cannot cross it")
+
+// Ready implements transport.Way.
+func (l *Line) Ready() (readable, writable chan struct{}) { return l.readable, l.writable }
+
+// Send implements transport.Way.
+func (l *Line) Send(bufs [][]byte, files []*os.File) (n int, err error) {
+	if len(files) > 0 {
+		return 0, errFiles
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed && !l.cut {
@@ -108,107 +118,43 @@ func (l *Line) send(bufs [][]byte) (n int, err error) {
 	return n, nil
 }
 
-func (l *Line) recv(bufs [][]byte) (n int, err error) {
+// Recv implements transport.Way.
+func (l *Line) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.renudge()
 	if len(l.arrived) == 0 {
 		if l.closed && !l.cut && len(l.queue) == 0 {
-			return 0, io.EOF
+			return 0, nil, io.EOF
 		}
-		return 0, mux.ErrAgain
+		return 0, nil, mux.ErrAgain
 	}
 	for _, b := range bufs {
 		k := copy(b, l.arrived)
 		l.arrived = l.arrived[k:]
 		n += k
 	}
-	return n, nil
+	return n, nil, nil
 }
 
-// renudge makes the next wait return when it should: nudges are not counted.
+// Renudge implements transport.Way.
+func (l *Line) Renudge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.renudge()
+}
+
 func (l *Line) renudge() {
 	if len(l.arrived) > 0 || l.closed && !l.cut {
-		nudge(l.readable)
+		transport.Nudge(l.readable)
 	}
 }
 
-func (l *Line) close() {
+// Shut implements transport.Way.
+func (l *Line) Shut(bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	nudge(l.readable)
-	nudge(l.writable)
-}
-
-func nudge(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-type end struct {
-	in, out      *Line
-	wake, unpark chan struct{}
-	stop         chan struct{}
-	once         sync.Once
-}
-
-func newEnd(in, out *Line) *end {
-	return &end{in: in, out: out, wake: make(chan struct{}, 1), unpark: make(chan struct{}, 1), stop: make(chan struct{})}
-}
-
-var errFiles = errors.New("files cannot cross it")
-
-func (e *end) Recv(bufs [][]byte) (int, []*os.File, error) {
-	n, err := e.in.recv(bufs)
-	return n, nil, err
-}
-
-func (e *end) Send(bufs [][]byte, files []*os.File) (int, error) {
-	if len(files) > 0 {
-		return 0, errFiles
-	}
-	return e.out.send(bufs)
-}
-
-func (e *end) Poll() error { return e.await(e.wake) }
-
-func (e *end) Park() error {
-	err := e.await(e.unpark)
-	e.in.mu.Lock()
-	defer e.in.mu.Unlock()
-	e.in.renudge()
-	return err
-}
-
-func (e *end) Rest() error { return e.Park() }
-
-func (e *end) await(wake chan struct{}) error {
-	select {
-	case <-e.in.readable:
-	case <-wake:
-	case <-e.stop:
-	}
-	return nil
-}
-
-func (e *end) Wake()   { nudge(e.wake) }
-func (e *end) Unpark() { nudge(e.unpark) }
-
-func (e *end) PollSend() error {
-	select {
-	case <-e.out.writable:
-	case <-e.stop:
-	}
-	return nil
-}
-
-func (e *end) Stop() { e.once.Do(func() { close(e.stop) }) }
-
-func (e *end) Close() error {
-	e.out.close()
-	e.in.close()
-	return nil
+	transport.Nudge(l.readable)
+	transport.Nudge(l.writable)
 }

@@ -223,7 +223,7 @@ func (d *Deferred) attachedOr(c chan struct{}) mux.Transport {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.t == nil {
-		nudge(c)
+		Nudge(c)
 	}
 	return d.t
 }

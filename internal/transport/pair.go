@@ -17,8 +17,7 @@ const PairBuffer = 256 << 10
 // Pair returns two ends of a link in memory. It blocks on channels alone, so that
 // testing/synctest knows when all is at rest.
 func Pair() (a, b mux.Transport) {
-	ab, ba := newPipe(), newPipe()
-	return newEnd(ba, ab), newEnd(ab, ba)
+	return Ends(newPipe(), newPipe())
 }
 
 // pipe is one direction.
@@ -41,26 +40,11 @@ func newPipe() *pipe {
 	return &pipe{readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 }
 
-func nudge(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+// Ready implements Way.
+func (p *pipe) Ready() (readable, writable chan struct{}) { return p.readable, p.writable }
 
-type end struct {
-	in, out      *pipe
-	wake, unpark chan struct{}
-	stop         chan struct{}
-	once         sync.Once
-}
-
-func newEnd(in, out *pipe) *end {
-	return &end{in: in, out: out, wake: make(chan struct{}, 1), unpark: make(chan struct{}, 1), stop: make(chan struct{})}
-}
-
-func (e *end) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
-	p := e.in
+// Recv implements Way.
+func (p *pipe) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.renudge()
@@ -80,7 +64,7 @@ func (e *end) Recv(bufs [][]byte) (n int, files []*os.File, err error) {
 	if len(p.buf) == 0 {
 		p.buf = nil
 	}
-	nudge(p.writable)
+	Nudge(p.writable)
 	return n, files, nil
 }
 
@@ -105,17 +89,21 @@ func (p *pipe) take(n int) (files []*os.File) {
 	return files
 }
 
-// renudge makes the next Poll, or the present one, return when it should:
-// nudges are not counted, and one may have been taken by somebody who then did
-// not read.
+// Renudge implements Way.
+func (p *pipe) Renudge() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.renudge()
+}
+
 func (p *pipe) renudge() {
 	if len(p.buf) > 0 || p.closed {
-		nudge(p.readable)
+		Nudge(p.readable)
 	}
 }
 
-func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
-	p := e.out
+// Send implements Way.
+func (p *pipe) Send(bufs [][]byte, files []*os.File) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -136,54 +124,13 @@ func (e *end) Send(bufs [][]byte, files []*os.File) (n int, err error) {
 		p.buf = append(p.buf, b[:k]...)
 		n += k
 	}
-	nudge(p.readable)
+	Nudge(p.readable)
 	return n, nil
 }
 
-func (e *end) Poll() error { return e.await(e.wake) }
-
-// Park leaves the nudge to the reader that may have taken over meanwhile.
-func (e *end) Park() error {
-	err := e.await(e.unpark)
-	e.in.mu.Lock()
-	defer e.in.mu.Unlock()
-	e.in.renudge()
-	return err
-}
-
-func (e *end) Rest() error { return e.Park() }
-
-func (e *end) await(wake chan struct{}) error {
-	select {
-	case <-e.in.readable:
-	case <-wake:
-	case <-e.stop:
-	}
-	return nil
-}
-
-func (e *end) Wake()   { nudge(e.wake) }
-func (e *end) Unpark() { nudge(e.unpark) }
-
-func (e *end) PollSend() error {
-	select {
-	case <-e.out.writable:
-	case <-e.stop:
-	}
-	return nil
-}
-
-func (e *end) Stop() { e.once.Do(func() { close(e.stop) }) }
-
-func (e *end) Close() error {
-	e.out.shut(false)
-	e.in.shut(true)
-	return nil
-}
-
-// shut ends a direction; its reader may still take what is there, unless the
-// reader is who ends it.
-func (p *pipe) shut(reader bool) {
+// Shut implements Way. The reader may still take what is there, unless the reader is who
+// ends it.
+func (p *pipe) Shut(reader bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -193,8 +140,8 @@ func (p *pipe) shut(reader bool) {
 		}
 		p.files, p.buf = nil, nil
 	}
-	nudge(p.readable)
-	nudge(p.writable)
+	Nudge(p.readable)
+	Nudge(p.writable)
 }
 
 // dupFiles duplicates files, all or none.
