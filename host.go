@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/outwork-go/outwork/host"
@@ -35,6 +36,7 @@ type hostConn struct {
 	from  boot.Place
 	hop   host.Hop
 	ahead *transport.Deferred
+	stage atomic.Int32 // a host.Stage: how far reaching it is; 0: not begun, or there is no hop
 
 	// Of one that has joined, or is to connect back.
 	stream *resume.Conn
@@ -91,8 +93,16 @@ func (h *hostConn) await(ctx context.Context) error {
 	case <-h.ready:
 		return h.failed
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", h.url, ctx.Err())
+		return h.late(ctx.Err())
 	}
+}
+
+// late is err, of a context that has ended before the host was reached, with the stage.
+func (h *hostConn) late(err error) error {
+	if s := host.Stage(h.stage.Load()); s != 0 {
+		return &host.Error{Stage: s, Hop: h.url, Err: err, Code: -1}
+	}
+	return fmt.Errorf("%s: %w", h.url, err)
 }
 
 // live is the host's whole life.
@@ -152,6 +162,7 @@ func (h *hostConn) arrive() (*boot.Reached, error) {
 		return nil, nil
 	}
 	o := boot.Options{Program: h.m.program, Binaries: h.m.binaries(), Ask: h.m.Ask, Ahead: h.ahead.Sent}
+	o.Stage = func(s host.Stage) { h.stage.Store(int32(s)) }
 	r, err := boot.Reach(h.ctx, h.from, h.hop, o)
 	if err != nil {
 		if cause := context.Cause(h.ctx); cause != nil {

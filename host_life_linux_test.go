@@ -77,8 +77,9 @@ func TestGiveUpSharedHost(t *testing.T) {
 	defer cancel()
 	var other sync.WaitGroup
 	other.Go(func() {
-		if _, err := m.Start(ctx, outwork.Target{Host: "quiet://"}); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+		_, err := m.Start(ctx, outwork.Target{Host: "quiet://"})
+		if e, ok := errors.AsType[*host.Error](err); !ok || e.Hop != "quiet://" || e.Stage == 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, without the stage or the hop that it was at", err)
 		}
 	})
 	eventually(t, "both wait", func() bool { return outwork.Beginning(m) == 1 && sleeps(t) == 1 })
@@ -109,7 +110,7 @@ func TestStartsGiveUp(t *testing.T) {
 	eventually(t, "its command has ended", func() bool { return sleeps(t) == 0 })
 }
 
-// A host on the way to another is given up as the last one is.
+// A host on the way to another is given up as the last one is, and the error tells where that was.
 func TestGiveUpHostBefore(t *testing.T) {
 	nothingLeft(t)
 	m := quiet(t)
@@ -122,8 +123,9 @@ func TestGiveUpHostBefore(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() {
-			if err := f(ctx); !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v", err)
+			err := f(ctx)
+			if e, ok := errors.AsType[*host.Error](err); !ok || e.Hop != "quiet://" || e.Stage == 0 || !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, without the stage or the hop that it was at", err)
 			}
 		})
 		eventually(t, "its command runs", func() bool { return sleeps(t) == 1 })

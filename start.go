@@ -154,7 +154,7 @@ func (w *Worker) Ready(ctx context.Context) error {
 	case w.readying <- struct{}{}:
 		defer func() { <-w.readying }()
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", w.place(), ctx.Err())
+		return w.late(ctx.Err())
 	}
 	select {
 	case <-w.ready: // since a moment ago
@@ -169,11 +169,20 @@ func (w *Worker) Ready(ctx context.Context) error {
 	return err
 }
 
+// late is err, of a context that has ended before the worker served; that its host was not
+// reached is why.
+func (w *Worker) late(err error) error {
+	if w.host != nil && !w.host.arrived() {
+		return fmt.Errorf("%s: %w", place(w.name, ""), w.host.late(err))
+	}
+	return fmt.Errorf("%s: %w", w.place(), err)
+}
+
 // greet waits until the worker serves, and has it import what is to be there.
 func (w *Worker) greet(ctx context.Context) error {
 	if _, err := w.link.Greeted(ctx); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", w.place(), ctx.Err())
+			return w.late(ctx.Err())
 		}
 		return w.stillborn(err)
 	}

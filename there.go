@@ -41,6 +41,9 @@ func (w *Worker) execThere(ctx context.Context, t *Target) (mux.Transport, error
 	}
 	w.host, w.url, w.plain, w.tap = h, h.url, true, w.m.sink.Worker(w.name)
 	p, err := h.agent.Start(ctx, s, w.deliver)
+	if err != nil && ctx.Err() != nil && !h.arrived() {
+		return nil, h.late(ctx.Err())
+	}
 	if err != nil {
 		return nil, w.unstarted(h.lost(err))
 	}

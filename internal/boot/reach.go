@@ -39,6 +39,9 @@ type Options struct {
 	// Stall is after how long a time without a byte in either direction the other side
 	// is given up, DefaultStall if it is 0. While Ask thinks the clock stands still.
 	Stall time.Duration
+	// Stage, when set, is told each stage as it begins: of one run of the hop's command they
+	// rise, but for Probe, which may follow Upload. Shell is not told.
+	Stage func(host.Stage)
 	// Stderr, when set, is given the standard error of the hop's command, of the agent's
 	// too, until the process has ended: as Command.Stderr.
 	Stderr func(p []byte)
@@ -154,6 +157,14 @@ func (b *boot) load(p *Program) (err error) {
 	return nil
 }
 
+// to begins a stage.
+func (b *boot) to(s host.Stage) {
+	b.now = s
+	if b.o.Stage != nil {
+		b.o.Stage(s)
+	}
+}
+
 // lap ends a part that is timed.
 func (b *boot) lap(s host.Stage) {
 	now := time.Now()
@@ -181,7 +192,8 @@ func (b *boot) run(ctx context.Context, do func() error) error {
 // nothing else before its shell speaks.
 func (b *boot) attempt(ctx context.Context, prompt string, do func() error) error {
 	s := &session{stall: b.o.Stall, nonce: rand.Text(), prompt: prompt, also: b.o.Stderr, words: words{hide: prompt}}
-	b.begun, b.session, b.now, b.sent = time.Now(), s, host.Connect, 0
+	b.begun, b.session, b.sent = time.Now(), s, 0
+	b.to(host.Connect)
 	shell := stageLine(s.nonce, lookForNone)
 	if b.looks {
 		shell = stageLine(s.nonce, lookForRead)
@@ -191,7 +203,7 @@ func (b *boot) attempt(ctx context.Context, prompt string, do func() error) erro
 		if b.looks { // it was read for the first attempt
 			shell = stageLine(s.nonce, lookFor(b.is))
 		}
-		b.now = host.Authenticate
+		b.to(host.Authenticate)
 		p := b.hop.(host.Prompter)
 		command = func(shell string) []string { return p.Prompt(shell, prompt) }
 	}
@@ -328,7 +340,7 @@ func (b *boot) cold(reply []string) error {
 
 // missed takes the first that a stage says.
 func (b *boot) missed(reply []string) error {
-	b.now = host.Probe
+	b.to(host.Probe)
 	if len(reply) != 2 || reply[0] != "miss" {
 		return errBabble
 	}
@@ -363,7 +375,7 @@ func (b *boot) other() error {
 	if err != nil {
 		return &fault{host.Probe, err}
 	}
-	b.now = host.Execute
+	b.to(host.Execute)
 	b.order(workLine(b.nonce, "back; "+line), feed)
 	b.ahead(math.MaxInt)
 	return nil
@@ -394,7 +406,7 @@ func (b *boot) meet() error {
 	case !e.preamble:
 		return errBabble
 	}
-	b.now = host.Handshake
+	b.to(host.Handshake)
 	if err := frame.CheckPreamble(b.in[:frame.PreambleSize]); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (b *boot) upload() error {
 		if err != nil {
 			return faultf(host.Upload, "read the program: %w", err)
 		}
-		b.now = host.Upload
+		b.to(host.Upload)
 		b.order(putLine(b.nonce, b.is, len(data), unpack), data)
 		again, err2 := b.receipt()
 		switch {
@@ -85,7 +85,8 @@ func (b *boot) receipt() (again string, err error) {
 
 // started is for a program that is being executed: nothing reads too far any more.
 func (b *boot) started(dir, how string) {
-	b.fresh, b.dir, b.how, b.now = true, dir, how, host.Execute
+	b.fresh, b.dir, b.how = true, dir, how
+	b.to(host.Execute)
 	b.ahead(math.MaxInt)
 }
 
@@ -94,7 +95,7 @@ func (b *boot) memory() error {
 	if b.facts.OS != "linux" {
 		return &fault{host.Probe, noAgent{b.noRoom("")}}
 	}
-	b.now = host.Probe
+	b.to(host.Probe)
 	b.order(workLine(b.nonce,
 		`has python3 && python3 -ISc 'import hashlib, os, zlib; os.memfd_create' </dev/null >/dev/null 2>&1 && say tool python3;`,
 		`has perl && say tool perl; say end`))
@@ -105,7 +106,7 @@ func (b *boot) memory() error {
 	if err != nil {
 		return err
 	}
-	b.now = host.Upload
+	b.to(host.Upload)
 	b.order(line, data)
 	switch again, err := b.receipt(); {
 	case err != nil:
