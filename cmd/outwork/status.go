@@ -60,8 +60,12 @@ func ending(ctx context.Context, name string, timeout time.Duration, err error) 
 	case errors.Is(context.Cause(ctx), shell.ErrInterrupted):
 		return &failure{status: statusInterrupted, Kind: kindInterrupted, Message: shell.ErrInterrupted.Error()}
 	case timeout > 0 && errors.Is(err, context.DeadlineExceeded):
-		message := fmt.Sprintf("%s timed out after %s", name, timeout)
-		return &failure{status: statusTimeout, Kind: kindTimeout, Message: message}
+		f := &failure{status: statusTimeout, Kind: kindTimeout, Message: fmt.Sprintf("%s timed out after %s", name, timeout)}
+		if far, ok := errors.AsType[*host.Error](err); ok {
+			f.Message += fmt.Sprintf(": %s was not reached yet (stage %s)", far.Hop, far.Stage)
+			f.Stage = far.Stage.String()
+		}
+		return f
 	}
 	f, ok := errors.AsType[*failure](err)
 	if ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/host"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
@@ -38,6 +39,10 @@ func TestEnding(t *testing.T) {
 		{"never started", going, &startError{errors.New("start worker: no")}, failure{status: statusLost, Kind: kindLost, Message: "start worker: no"}},
 		{"deadline", going, fmt.Errorf("x: %w", context.DeadlineExceeded), failure{status: statusTimeout, Kind: kindTimeout, Message: "s timed out after 1s"}},
 		{"deadline at start", going, &startError{context.DeadlineExceeded}, failure{status: statusTimeout, Kind: kindTimeout, Message: "s timed out after 1s"}},
+		{
+			"deadline on the way", going, &startError{&host.Error{Stage: host.Upload, Hop: "ssh://a", Err: context.DeadlineExceeded, Code: -1}},
+			failure{status: statusTimeout, Kind: kindTimeout, Message: "s timed out after 1s: ssh://a was not reached yet (stage upload)", Stage: "upload"},
+		},
 		{"interrupted", interrupted, context.Canceled, failure{status: statusInterrupted, Kind: kindInterrupted, Message: "interrupted"}},
 		{"interrupted at a loss", interrupted, &outwork.LostError{}, failure{status: statusInterrupted, Kind: kindInterrupted, Message: "interrupted"}},
 		{"output", going, errors.New("disk full"), failure{status: statusFailed, Kind: kindOther, Message: "disk full"}},
