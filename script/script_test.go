@@ -67,7 +67,7 @@ func TestRegister(t *testing.T) {
 		if _, err = w.Run(t.Context(), outwork.Script{Lang: test, Source: "channel"}); err == nil || !strings.Contains(err.Error(), "cannot cross") {
 			t.Errorf("%s: a channel as the result: %v", where, err)
 		}
-		if _, err = w.Run(t.Context(), outwork.Script{Lang: "Test", Name: "n"}); err == nil || !strings.Contains(err.Error(), `no guest for the language "Test": it runs template, test`) {
+		if _, err = w.Run(t.Context(), outwork.Script{Lang: "Test", Name: "n"}); err == nil || !strings.Contains(err.Error(), `no guest for the language "Test": it runs letter, template, test`) {
 			t.Errorf("%s: another language: %v", where, err)
 		}
 	}
