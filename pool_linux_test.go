@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,9 +40,10 @@ var toil = outwork.Func("test.toil", func(_ context.Context, n int) (int, error)
 })
 
 // killing kills workers of p every 10 ms until the function that it returns is called, which
-// tells how many.
-func killing(t *testing.T, p *outwork.Pool) func() int {
-	killed := 0
+// tells how many. It waits for progress after each, unless that is nil: on a slow machine no
+// worker would live for as long as an input takes.
+func killing(t *testing.T, p *outwork.Pool, progress *atomic.Int64) func() int {
+	killed, seen := 0, int64(-1)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -49,8 +51,14 @@ func killing(t *testing.T, p *outwork.Pool) func() int {
 		defer tick.Stop()
 		for ctx.Err() == nil {
 			<-tick.C
+			if progress != nil && progress.Load() == seen {
+				continue
+			}
 			if workers := outwork.PoolWorkers(p); len(workers) > 0 && killWorker(workers[rand.N(len(workers))]) {
 				killed++
+				if progress != nil {
+					seen = progress.Load()
+				}
 			}
 		}
 	})
@@ -90,7 +98,8 @@ func TestMapWhereWorkersAreKilled(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stop := killing(t, p)
+			var done atomic.Int64
+			stop := killing(t, p, &done)
 			next, again := 0, 0
 			for in, out := range run() {
 				if in != next || out.Index != next || out.Err != nil || out.Value != in*in {
@@ -100,6 +109,7 @@ func TestMapWhereWorkersAreKilled(t *testing.T) {
 					again++
 				}
 				next++
+				done.Add(1)
 			}
 			killed := stop()
 			if next != n || killed < n/250 {
@@ -198,7 +208,7 @@ func TestPoolIsClosedAtRandom(t *testing.T) {
 	for range rounds(10) {
 		p := pooled(t, &m, outwork.Target{Name: "rush"}, 3)
 		p.Each, p.Recycle = 2, 50
-		stop := killing(t, p)
+		stop := killing(t, p, nil)
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
