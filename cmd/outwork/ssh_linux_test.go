@@ -296,10 +296,12 @@ func TestInterruptedOnTheWay(t *testing.T) {
 		}
 		r.gone()
 	}
-	r := begin(t, "", "run", "--on", "nowhere", "--timeout", "100ms", "--", "true")
-	if _, err := os.ReadFile(fifo); err != nil {
+	both, err := os.OpenFile(fifo, os.O_RDWR, 0) // ssh may not have been started when the time is up
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer both.Close()
+	r := begin(t, "", "run", "--on", "nowhere", "--timeout", "100ms", "--", "true")
 	r.end(statusTimeout)
 	r.gone()
 }
