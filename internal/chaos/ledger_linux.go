@@ -103,6 +103,18 @@ func (l *ledger) end(ctx context.Context, c *entry, err, wrong error) {
 	}
 }
 
+// anyRight reports whether a call has gone well.
+func (l *ledger) anyRight() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.calls {
+		if c.outcome == right && !c.start {
+			return true
+		}
+	}
+	return false
+}
+
 // judge is the outcome of a call, and what is wrong with that.
 func judge(ctx context.Context, c *entry, err error) (o outcome, finding string) {
 	var remote *outwork.RemoteError

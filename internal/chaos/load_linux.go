@@ -147,9 +147,14 @@ func (r *rounds) one(n int, length time.Duration, calm bool) error {
 		rand: rand.New(rand.NewPCG(r.c.Seed, uint64(r.c.Birth)<<32|uint64(n))),
 	}
 	before := countSelf()
-	ctx, cancel := context.WithTimeout(context.Background(), length)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if !calm {
+	end := time.AfterFunc(length, cancel)
+	defer end.Stop()
+	if calm {
+		end.Stop()
+		go e.enough(ctx, length, cancel)
+	} else {
 		go func() { // the calm cuts a round short
 			select {
 			case <-r.calm:
@@ -173,6 +178,24 @@ func (r *rounds) one(n int, length time.Duration, calm bool) error {
 	t["rounds"] = 1
 	r.send(message{Tally: t})
 	return err
+}
+
+// enough ends the calm round when it has lasted for length, and a call has gone well: on a busy
+// machine the first one may take longer than that.
+func (e *env) enough(ctx context.Context, length time.Duration, end context.CancelFunc) {
+	tick := time.NewTicker(length)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if e.ledger.anyRight() || time.Since(began) > length+patience {
+			end()
+			return
+		}
+	}
 }
 
 // patience is how much later than it should something may happen, on a busy machine whose
