@@ -140,7 +140,7 @@ func TestOverdue(t *testing.T) {
 	ways(t, func(t *testing.T, h how) {
 		for name, source := range map[string]string{
 			"it catches": "import time\nprint('running', flush=True)\nwhile True:\n  try: time.sleep(600)\n  except KeyboardInterrupt: pass",
-			"in C":       "print('running', flush=True)\n9**9**9",
+			"in C":       "while True:\n  try:\n    print('running', flush=True)\n    9**9**9\n  except KeyboardInterrupt: pass", // it may come before that begins
 		} {
 			t.Run(name, func(t *testing.T) {
 				w := newWorld(t, h, debian(t), func(m *outwork.Manager) { m.Grace = 50 * time.Millisecond })
