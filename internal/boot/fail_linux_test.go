@@ -136,7 +136,7 @@ func TestCancel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			settle(t)
 			pid := filepath.Join(t.TempDir(), "pid")
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := Reach(ctx, place(t), script("echo $$ >"+pid+";"+text), options())
 			if _, ok := errors.AsType[*host.Error](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
