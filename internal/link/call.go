@@ -91,7 +91,7 @@ func Brief(f *Function, args any) bool { return !lifts(f.Args.Crossings(), args)
 // check compares what both ends know of f, when they differ at all. Before the peer has
 // greeted it is the peer who does that.
 func (l *Link) check(f *Function) error {
-	if !l.greeted.Load() || l.positional.Load() || l.cfg.Service || l.hello.Functions == nil || f.Name == statsName || l.cfg.Side == mux.WorkerSide {
+	if !l.greeted.Load() || l.positional.Load() || l.cfg.Service || l.hello.Functions == nil || f.builtin || l.cfg.Side == mux.WorkerSide {
 		return nil
 	}
 	theirs, ok := l.hello.Functions[f.Name]

@@ -25,6 +25,9 @@ type Function struct {
 	Where       string                                           // file:line of its registration
 	Async       bool                                             // it may take long: it never runs in the reader
 
+	// builtin is one that every worker has, and that no HELLO names.
+	builtin bool
+
 	// slow counts down the calls that run in goroutines of their own, because
 	// one before them took long in the reader.
 	slow  atomic.Int32

@@ -22,9 +22,11 @@ const statsName = "outwork.stats"
 // stats is a function that every worker in Go has, whatever its program registers. It is made
 // at first use: its types took more time to describe than all else that this package inits.
 var stats = sync.OnceValue(func() *Function {
-	return Own(statsName, "package link", func(ctx context.Context, _ *struct{}) (*uses, error) {
+	f := Own(statsName, "package link", func(ctx context.Context, _ *struct{}) (*uses, error) {
 		return &uses{From(ctx).Link().uses()}, nil
 	})
+	f.builtin = true
+	return f
 })
 
 // builtin is the function of that name that a worker has anyway, or nil.
