@@ -264,7 +264,7 @@ func (s *stage) untouched(t *testing.T) {
 
 // within is the test's context, with a deadline.
 func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
