@@ -83,7 +83,7 @@ func TestProtocolAbuse(t *testing.T) {
 	a.w = nil
 	killed, said, open := 0, 0, openHere(t)
 	for name, s := range abuses() {
-		if said++; sample > 1 && said%4 > 0 {
+		if said++; sample > 1 && said%4 > 0 && s.Files == 0 {
 			continue // a worker takes its time to start, and another quarter comes the next time
 		}
 		t.Run(name, func(t *testing.T) {
