@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,7 @@ func abuses() map[string]spoken {
 
 // TestProtocolAbuse: whatever a confined worker says on its link, at worst it is killed.
 func TestProtocolAbuse(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which closes what was forgotten
 	a := newAttacker(t, sandbox.Config{Level: sandbox.Strict})
 	other := a.worker(t)
 	a.w = nil
