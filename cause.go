@@ -86,9 +86,18 @@ var outOfMemory = []string{
 	"MemoryError",
 }
 
-// noThread is what a program with cgo says that could not get a thread: it is 8 MiB of memory for
-// its stack that were too much, most likely.
+// noThread is what a program with cgo says that could not get a thread: the memory for its stack
+// was too much, or there were as many threads and processes as there may be.
 const noThread = "runtime/cgo: pthread_create failed: Resource temporarily unavailable"
+
+// threadStack is what the C library takes for a thread, where nobody has said otherwise.
+const threadStack = 8 << 20
+
+// noStack reports whether it was memory that noThread was said for, most likely: that of as many
+// threads as there may be would be too much.
+func noStack(l sandbox.Limits) bool {
+	return l.Memory > 0 && (l.Processes <= 0 || l.Memory/threadStack < int64(l.Processes))
+}
 
 // said is the cause by the last words of a process that has aborted, or exited with a status that
 // is no success.
@@ -99,7 +108,7 @@ func (d *death) said() lost.Cause {
 	switch {
 	case d.exit.Code == sanitizerCrash && strings.Contains(words, "Sanitizer failed to allocate"):
 		return lost.Memory
-	case d.limits.Memory > 0 && d.exit.Code == goCrash && strings.Contains(words, noThread):
+	case noStack(d.limits) && d.exit.Code == goCrash && strings.Contains(words, noThread):
 		return lost.Memory
 	case at < 0 && aborted:
 		return lost.Crash

@@ -42,6 +42,8 @@ func TestCauses(t *testing.T) {
 		{exit: starter.Exit{Code: 2}, words: "runtime: out of memory: cannot allocate 4194304-byte block (8 in use)\nfatal error: out of memory\n", want: lost.Memory},
 		{exit: starter.Exit{Code: 2}, words: "fatal error: runtime: out of memory\n", want: lost.Memory},
 		{exit: starter.Exit{Code: 2}, limits: sandbox.Limits{Memory: 64 << 20}, words: "runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\n", want: lost.Memory},
+		{exit: starter.Exit{Code: 2}, limits: sandbox.Limits{Memory: 1 << 30, Processes: 256}, words: "runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\n", want: lost.Memory},
+		{exit: starter.Exit{Code: 2}, limits: sandbox.Limits{Memory: 1 << 30, Processes: 64}, words: "runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\n", want: lost.Crash},
 		{exit: starter.Exit{Code: 2}, words: "runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\n", want: lost.Crash},
 		{exit: starter.Exit{Code: 2}, words: "fatal error: runtime: cannot allocate memory\n", want: lost.Memory},
 		{exit: starter.Exit{Code: 2}, limits: sandbox.Limits{Memory: 64 << 20}, words: starved, want: lost.Memory},

@@ -11,7 +11,7 @@ type Limits struct {
 	CPU       time.Duration // of all its threads; rounded up to seconds: lost.CPU
 	WallTime  time.Duration // since its start, or since its host was reached: lost.Time
 	Files     int           // that are open at once, at least 32; one more cannot be opened
-	Processes int           // processes and threads at once, at least 32; one more cannot be started
+	Processes int           // processes and threads at once, at least 32; one more cannot be started, and a Go program whose runtime needs a thread then ends: lost.Crash
 	Output    int64         // bytes that it prints and logs; what is more is not delivered: lost.Output
 	Reply     int64         // bytes of []byte and strings in one result, or one argument of a call back: what has more fails, and the worker lives on
 
