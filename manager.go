@@ -46,6 +46,7 @@ type Manager struct {
 	Grace   time.Duration // how long a worker that is asked to end has, before it is killed; 0: 2 s
 
 	// Stdout and Stderr receive the workers' output; nil: os.Stdout, os.Stderr.
+	// A worker's two come by two pipes: each is in order, and not one with the other.
 	// They need not be safe for concurrent use. One that blocks holds up the
 	// results of those who print, and Close.
 	Stdout, Stderr io.Writer
