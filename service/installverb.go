@@ -68,6 +68,9 @@ func (p *program) installFiles(cmd *cobra.Command, dir string, o install.Options
 	if err != nil {
 		return shell.Failf(shell.Failed, "%v", err)
 	}
+	if report.Version == install.NoVersion {
+		fmt.Fprintf(cmd.ErrOrStderr(), "the package's version is %s, as this build has none that a package can have: build from a commit, or set Service.Version\n", report.Version)
+	}
 	return nil
 }
 

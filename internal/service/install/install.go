@@ -78,7 +78,11 @@ func Install(dir string, s *api.Service, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return Write(dir, manifestPath(s, o), files, modified)
+	report, err := Write(dir, manifestPath(s, o), files, modified)
+	if o.Package {
+		report.Version = packageVersion(s.Version)
+	}
+	return report, err
 }
 
 // File is one thing to be installed.

@@ -242,6 +242,20 @@ func TestPackageVersion(t *testing.T) {
 			t.Errorf("version %q: got %q, want %q", v, got, want)
 		}
 	}
+	for _, v := range []string{"v1.2.3", ""} {
+		s := hostctl()
+		s.Version = v
+		for _, o := range []Options{options(t), {}} {
+			r, err := Install(t.TempDir(), s, o)
+			want := ""
+			if o.Package {
+				want = packageVersion(v)
+			}
+			if r.Version != want || err != nil {
+				t.Errorf("version %q, package %t: got %q, %v, want %q", v, o.Package, r.Version, err, want)
+			}
+		}
+	}
 }
 
 // analyze runs systemd-analyze, which prints nothing and succeeds when all is

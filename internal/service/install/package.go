@@ -160,12 +160,15 @@ func (f *File) content(modified time.Time) nfpmContent {
 	return c
 }
 
+// NoVersion is the version of a package of a service that has none, which each other is newer than.
+const NoVersion = "0"
+
 // packageVersion is a version as Debian takes it: beginning with a digit.
-// What it would not take, such as "(devel)", is 0.
+// What it would not take, such as "(devel)", is [NoVersion].
 func packageVersion(v string) string {
 	v = strings.TrimPrefix(v, "v")
 	if v == "" || v[0] < '0' || v[0] > '9' || plain("version", v, lower+upper+digit+".+~-") != nil {
-		return "0"
+		return NoVersion
 	}
 	return v
 }

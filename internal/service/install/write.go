@@ -22,6 +22,8 @@ const maxFile = 512 << 20
 type Report struct {
 	Wrote []string // files and links, in the order in which they were written
 	Kept  []string // configuration that somebody had changed, and that stays as it is
+
+	Version string // of the package; "" where none was asked for, NoVersion where the service has none
 }
 
 // Why a file is not overwritten.
