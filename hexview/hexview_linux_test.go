@@ -294,7 +294,7 @@ var asks = outwork.Func("test.asks", func(ctx context.Context, what Shown) (Sele
 	return Showing.Call(ctx, call.Back(ctx), what)
 })
 
-func TestStage(t *testing.T) {
+func TestDesk(t *testing.T) {
 	t.Setenv("TERM", "xterm-256color")
 	p := ptytest.Open(t, 80, 24)
 	m := &outwork.Manager{}
@@ -304,14 +304,18 @@ func TestStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	held := 0
-	s := NewStage(m, Terminal{In: p.TTY, Out: p.TTY}, func(name string) (container.Container, error) {
-		if name != "data" {
-			return nil, fs.ErrNotExist
-		}
-		return container.FromBytes(numbers(100)), nil
-	})
-	s.Hold = func() func() { held++; return func() { held-- } }
-	ctx := call.WithGrants(t.Context(), s.Grant())
+	d := &Desk{
+		Manager:  m,
+		Terminal: Terminal{In: p.TTY, Out: p.TTY},
+		Find: func(name string) (container.Container, error) {
+			if name != "data" {
+				return nil, fs.ErrNotExist
+			}
+			return container.FromBytes(numbers(100)), nil
+		},
+		Hold: func() func() { held++; return func() { held-- } },
+	}
+	ctx := call.WithGrants(t.Context(), d.Grant())
 	for _, test := range []struct {
 		what      Shown
 		see, keys string

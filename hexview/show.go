@@ -15,7 +15,7 @@ import (
 const MaxShownBytes = 15 << 20
 
 // Showing is what a worker calls to have bytes shown to who sits at its manager's
-// terminal (call.Back), where that grants it ([Stage.Grant]). It is for Go, Starlark
+// terminal (call.Back), where that grants it ([Desk.Grant]). It is for Go, Starlark
 // and Python alike, and returns when that person leaves the view. Who asks gets neither
 // the terminal nor what is typed there, only what was selected.
 var Showing = outwork.Declare[Shown, Selection]("outwork.show")
@@ -31,9 +31,9 @@ type Shown struct {
 	Title  string // for the head line; empty: Name
 }
 
-// Stage is the terminal of this process, for workers to have something shown there. Its
-// fields are not changed once it grants.
-type Stage struct {
+// Desk shows what workers ask for on the terminal of this process. Its first three fields
+// are needed, and none is changed once it grants. It may be used by several workers at once.
+type Desk struct {
 	Manager  *outwork.Manager // starts the workers that draw, one a view, on this machine
 	Terminal Terminal
 
@@ -49,52 +49,47 @@ type Stage struct {
 	turn chan struct{} // holds a token while something is shown; made by Grant
 }
 
-// NewStage is a stage on a terminal.
-func NewStage(m *outwork.Manager, t Terminal, find func(name string) (container.Container, error)) *Stage {
-	return &Stage{Manager: m, Terminal: t, Find: find}
-}
-
-// Grant is for call.WithGrants. One view is shown at a time: others wait until that is
+// Grant is for call.WithGrants: what a worker then calls is [Showing]. One view is shown at a time: others wait until that is
 // left, or their context ends.
-func (s *Stage) Grant() *outwork.Function[Shown, Selection] {
-	s.once.Do(func() { s.turn = make(chan struct{}, 1) })
-	return Showing.Bind(s.show)
+func (d *Desk) Grant() outwork.AnyFunction {
+	d.once.Do(func() { d.turn = make(chan struct{}, 1) })
+	return Showing.Bind(d.show)
 }
 
-func (s *Stage) show(ctx context.Context, what Shown) (Selection, error) {
-	c, err := s.part(&what)
+func (d *Desk) show(ctx context.Context, what Shown) (Selection, error) {
+	c, err := d.part(&what)
 	if err != nil {
 		return Selection{}, err
 	}
 	defer c.Close()
 	select {
-	case s.turn <- struct{}{}:
+	case d.turn <- struct{}{}:
 	case <-ctx.Done():
 		return Selection{}, ctx.Err()
 	}
-	defer func() { <-s.turn }()
-	if s.Hold != nil {
-		defer s.Hold()()
+	defer func() { <-d.turn }()
+	if d.Hold != nil {
+		defer d.Hold()()
 	}
-	w, structure, err := Begin(ctx, s.Manager, outwork.Target{}, c)
+	w, structure, err := Begin(ctx, d.Manager, outwork.Target{}, c)
 	if err != nil {
 		return Selection{}, err
 	}
 	defer w.Close()
-	return Show(ctx, w, s.Terminal, c, Options{Title: what.Title, Offset: what.Cursor, Structure: structure})
+	return Show(ctx, w, d.Terminal, c, Options{Title: what.Title, Offset: what.Cursor, Structure: structure})
 }
 
 // errNothing is for a call that says nothing.
 var errNothing = errors.New("there is nothing to show: name a shared container, or give bytes")
 
 // part is what is to be shown. It must be closed.
-func (s *Stage) part(what *Shown) (container.Container, error) {
+func (d *Desk) part(what *Shown) (container.Container, error) {
 	var whole container.Container
 	switch {
 	case what.Name != "" && len(what.Bytes) > 0:
 		return nil, fmt.Errorf("show %q or bytes, not both", what.Name)
 	case what.Name != "":
-		c, err := s.Find(what.Name)
+		c, err := d.Find(what.Name)
 		if err != nil {
 			return nil, err
 		}

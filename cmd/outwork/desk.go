@@ -50,9 +50,10 @@ func (j *job) granting(ctx context.Context, a *app, o *runOptions) context.Conte
 		ctx = call.WithGrants(ctx, parsing.Grant())
 	}
 	if o.terminal {
-		stage := hexview.NewStage(own, hexview.Terminal{In: a.stdin, Out: a.stderr}, j.find)
-		stage.Hold = j.screen.hold
-		ctx = call.WithGrants(ctx, stage.Grant())
+		showing := &hexview.Desk{
+			Manager: own, Terminal: hexview.Terminal{In: a.stdin, Out: a.stderr}, Find: j.find, Hold: j.screen.hold,
+		}
+		ctx = call.WithGrants(ctx, showing.Grant())
 	}
 	return ctx
 }

@@ -6,7 +6,7 @@
 //	                             picked (by Enter; else the others mean nothing), offset and
 //	                             length in bytes of c
 //
-// A script may do so where its caller granted it (hexview.Stage); it gets neither the
+// A script may do so where its caller granted it (hexview.Desk); it gets neither the
 // terminal nor what is typed there. What is not shared, or a part of that, crosses as its
 // bytes: hexview.MaxShownBytes at most.
 package show
