@@ -326,6 +326,48 @@ def spin():
 	})
 }
 
+// TestCancelledAsTheyEnd: a cancellation that comes when a call has just ended hits no other
+// one, and no thread is lost by it.
+func TestCancelledAsTheyEnd(t *testing.T) {
+	ways(t, func(t *testing.T, h how) {
+		w := newWorld(t, h, debian(t), func(m *outwork.Manager) { m.Grace = time.Minute })
+		w.run(`
+import threading, time
+together = threading.Barrier(60)
+def short(n):
+    for _ in range(n): time.sleep(0)
+    return n
+def meet(n):
+    together.wait()
+    return n
+` + functions)
+		m := python.Import(w.Worker, "m")
+		var all sync.WaitGroup
+		for range 20 {
+			for i := range 60 {
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond/4)
+					defer cancel()
+					v, err := m.Call(ctx, "short", i*10)
+					if err == nil && v.Any() != int64(i*10) || err != nil && !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(v, err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		for i := range 60 {
+			all.Go(func() {
+				if v, err := m.Call(t.Context(), "meet", i); err != nil || v.Any() != int64(i) {
+					t.Error(v, err)
+				}
+			})
+		}
+		all.Wait()
+		w.quiet()
+	})
+}
+
 // TestShutdown lets calls finish, and runs what Python does at its end.
 func TestShutdown(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {

@@ -103,7 +103,7 @@ func (a *alone) next() (frame.Header, []byte, error) {
 	return h, b, err
 }
 
-// expect passes over frames until one has that handle.
+// expect passes over frames until one has that handle. To PING it answers meanwhile.
 func (a *alone) expect(handle frame.Handle) []byte {
 	a.t.Helper()
 	for {
@@ -111,8 +111,11 @@ func (a *alone) expect(handle frame.Handle) []byte {
 		if err != nil {
 			a.t.Fatalf("waiting for %s: %v; %s", handle, err, a.errs)
 		}
-		if h.Handle == handle {
+		switch h.Handle {
+		case handle:
 			return b
+		case frame.Ping:
+			a.send(0, frame.Message, frame.Pong, 0, b)
 		}
 	}
 }
@@ -222,14 +225,14 @@ func TestKeeperSplit(t *testing.T) {
 // TestKeeperSilence: a manager of which nothing is heard is asked, and then given up; one
 // that has announced its silence is waited for.
 func TestKeeperSilence(t *testing.T) {
-	a := startAlone(t, "SILENCE=15", "SILENCE=.3")
+	a := startAlone(t, "SILENCE=15", "SILENCE=1.5")
 	a.run(inC)
 	for range 3 {
 		ping := a.expect(frame.Ping)
 		a.send(0, frame.Message, frame.Pong, 0, ping)
 	}
 	a.send(0, frame.Message, frame.Handle(8), 0, nil) // PAUSE
-	a.out.SetReadDeadline(time.Now().Add(time.Second))
+	a.out.SetReadDeadline(time.Now().Add(3 * time.Second))
 	if h, _, err := a.next(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("%v, %v", h, err)
 	}

@@ -12,7 +12,7 @@ def insist(link, call):
     just before a blocking call does not end it, and what is raised in a __del__ or the
     like is lost."""
     if call.thread != link.main:
-        return throw(call)
+        return throw(link, call)
     if _signal.getsignal(_signal.SIGINT) != link.interrupt:
         return  # the script has a handler of its own, and was told
     hook = sys.unraisablehook
@@ -32,9 +32,21 @@ def insist(link, call):
         sys.unraisablehook = hook
 
 
-def throw(call):
+def throw(link, call):
     """Raises it on another thread, at that thread's next step in Python."""
-    if call.thread and not call.busy:
+    import ctypes
+
+    with link.throwing:  # the thread does nothing else meanwhile
+        if call.thread and not call.busy:
+            call.thrown = True
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread), ctypes.py_object(KeyboardInterrupt))
+
+
+def settle(link, call, ident):
+    """Returns when nothing is raised on this thread any more for a call that has ended."""
+    with link.throwing:
+        pass  # who has seen it run has raised it by then
+    if call.thrown:
         import ctypes
 
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread), ctypes.py_object(KeyboardInterrupt))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)

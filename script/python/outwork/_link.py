@@ -48,7 +48,7 @@ class Call:
     thread = None  # that runs it, while it runs somebody's code
     busy = 0  # in the link: no exception may be raised there
     used = 0  # of credit; two numbers, for one thread changes each
-    cancelled = raised = sent = False
+    cancelled = raised = thrown = sent = False
 
     def __init__(self, id, credit):
         self.id, self.credit, self.asks = id, credit, []
@@ -76,7 +76,7 @@ class Link:
     level, levels = 0, ()  # the manager's, and who follows it
     closing = idle = watching = parked = False
     reserved = 0  # the main thread is for who asks for it, and for what is quick
-    entered = running = 0  # when somebody's code was last begun, and how many such run
+    entered = 0  # when somebody's code was last begun
     threads = 0
     words = 2  # where last words are written
 
@@ -86,7 +86,7 @@ class Link:
         self.calls, self.asks, self.bulk, self.next = {}, {}, {}, 2
         self.jobs, self.spare, self.queue, self.quick, self.current = [], [], [], {}, {}
         self.main = _thread.get_ident()
-        self.writing, self.right, self.nudge, self.alarm = (_thread.allocate_lock() for _ in range(4))
+        self.writing, self.right, self.nudge, self.alarm, self.pool, self.throwing = (_thread.allocate_lock() for _ in range(6))
         self.nudge.acquire()
         self.alarm.acquire()
         _signal.signal(_signal.SIGINT, self.interrupt)
@@ -265,26 +265,33 @@ class Link:
     def attempt(self, call):
         """Runs a call, and returns what to answer."""
         ident = _thread.get_ident()
-        self.current[ident], call.thread = call, ident
-        self.running += 1
+        self.current[ident] = call
         self.entered = began = monotonic()
         self.wake_watch(False)
-        h = call.handler
+        if ident == self.main:
+            answer = self.code(call, ident)
+        else:
+            from outwork import _threads
+
+            answer = _threads.code(self, call, ident)
+        self.current.pop(ident, None)
+        if self.reserved and call.handler:
+            self.quick[call.handler.key(call)] = monotonic() - began < QUICK
+        return answer
+
+    def code(self, call, ident):
+        """Runs somebody's code: while call.thread is set, KeyboardInterrupt may be raised."""
         try:
             try:
+                call.thread = ident
                 call.check()
-                answer = h.run(call)
+                return call.handler.run(call)
             finally:
                 call.thread = None
         except BaseException as e:
             call.thread = None
             self.current.pop(ident, None)  # what is asked from here on is not the call's
-            answer = ERROR, failure(call, e)
-        self.current.pop(ident, None)
-        self.running -= 1
-        if self.reserved and h:
-            self.quick[h.key(call)] = monotonic() - began < QUICK
-        return answer
+            return ERROR, failure(call, e)
 
     def finish(self, call, handle, payload):
         """Answers a call."""

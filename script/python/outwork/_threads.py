@@ -19,10 +19,10 @@ def watch(link):
         late = link.entered and monotonic() - link.entered > TICK
         if (late or link.current.keys() - {link.main}) and link.entered and link.right.acquire(False):
             listen(link)
-        quiet = 0 if link.running else quiet + 1
+        quiet = 0 if link.current else quiet + 1
         if quiet > 20:
             quiet, link.parked = 0, True
-            if not link.running:
+            if not link.current:
                 link.alarm.acquire()
             link.parked = False
         link.alarm.acquire(True, TICK)
@@ -63,14 +63,20 @@ def dispatch(link, call):
     if here and link.idle and not link.jobs or call.handler and call.handler.main(call):
         link.jobs.append(call)
         link.wake_main()
-    elif link.spare:
-        link.spare.pop()(call)
-    elif link.threads >= THREADS or not begin(link, call):
-        if link.threads:
+    elif not hand(link, call, link.threads >= THREADS) and not begin(link, call) and not (link.threads and hand(link, call, True)):
+        link.jobs.append(call)
+        link.wake_main()
+
+
+def hand(link, call, wait):
+    """Gives the call to a thread that has nothing to do, or has it wait for one."""
+    with link.pool:
+        give = link.spare.pop() if link.spare else None
+        if not give and wait:
             link.queue.append(call)
-        else:
-            link.jobs.append(call)
-            link.wake_main()
+    if give:
+        give(call)
+    return give or wait
 
 
 def begin(link, call):
@@ -94,17 +100,28 @@ def work(link, call):
         lock.release()
 
     while True:
-        try:
-            if call:
-                link.run(call)
+        link.run(call)
+        with link.pool:  # or a call comes to wait between the two looks, and does so for ever
             call = link.queue.pop(0) if link.queue else None
             if not call:
                 link.spare.append(give)
-                lock.acquire()
-                call = given.pop()
-        except KeyboardInterrupt:  # it was for a call that had just ended
-            if call and not call.sent:
-                link.finish(call, ERROR, _link.failure(call, KeyboardInterrupt()))
+        if not call:
+            lock.acquire()
+            call = given.pop()
+
+
+def code(link, call, ident):
+    """Runs somebody's code on a thread, in which nobody raises anything afterwards."""
+    try:
+        answer = link.code(call, ident)
+        if call.cancelled:
+            link.current.pop(ident, None)  # what is asked from here on is not the call's
+            from outwork import _cancel
+
+            _cancel.settle(link, call, ident)
+        return answer
+    except KeyboardInterrupt as e:  # its code had just ended
+        return ERROR, _link.failure(call, e)
 
 
 def share_threading(main):

@@ -483,6 +483,47 @@ class Dispatch(unittest.TestCase):
         _threads.dispatch(link, second)
         self.assertEqual((link.jobs, given), ([first], [second]))
 
+    def test_none_is_left(self):
+        """One that comes while the last thread is about to rest does not wait for ever."""
+        from outwork import _threads
+
+        done = _thread.allocate_lock()
+        done.acquire()
+        link, ran = _link.Link(None, None, {}), []
+
+        def run(call):
+            ran.append(call)
+            if call == 2:
+                done.release()
+                forever()
+
+        class Spare(list):
+            def append(self, give):
+                if link.pool.locked():  # who dispatches has to wait until it rests
+                    _thread.start_new_thread(_threads.dispatch, (link, second))
+                else:
+                    _threads.dispatch(link, second)
+                list.append(self, give)
+
+        class Second(int):
+            function, handler = "any", None
+
+        second = Second(2)
+        link.run, link.spare, link.threads, link.reserved = run, Spare(), _threads.THREADS, 1
+        link.here = lambda call: False
+        _thread.start_new_thread(_threads.work, (link, 1))
+        self.assertTrue(done.acquire(True, 20), "the second call was never run")
+        self.assertEqual((ran, link.queue), ([1, 2], []))
+
+    def test_cancelled_too_late(self):
+        """What is raised when its code has ended, and before its thread goes on, ends no thread."""
+        from outwork import _threads
+
+        link, call = _link.Link(None, None, {}), _link.Call(1, WINDOW)
+        call.cancelled, link.code = True, mock.Mock(side_effect=KeyboardInterrupt)
+        handle, payload = _threads.code(link, call, 0)
+        self.assertEqual((handle, decode(payload)[0]), (_link.ERROR, CANCELLED))
+
 
 if __name__ == "__main__":
     faulthandler.dump_traceback_later(60, exit=True)
