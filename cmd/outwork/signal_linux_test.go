@@ -17,7 +17,7 @@ import (
 )
 
 // soon is how long anything here may take, on the slowest machine.
-const soon = 20 * time.Second
+const soon = time.Minute
 
 // endless is a script that says when it runs, and then does not end.
 const endless = "print('running')\nwhile True: pass"

@@ -35,7 +35,7 @@ func counted(t *testing.T, f func(t *testing.T)) {
 		t.Errorf("%d file descriptors before, %d after", fds, after)
 	}
 	// A goroutine that has said it is done may not be gone.
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); runtime.Gosched() {
 		if runtime.NumGoroutine() <= routines {
 			return
 		}

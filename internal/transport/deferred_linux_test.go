@@ -50,7 +50,7 @@ func TestDeferredStopsAttach(t *testing.T) {
 	d.Stop()
 	select {
 	case <-attached:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Attach goes on")
 	}
 	d.Close()
@@ -70,7 +70,7 @@ func TestDeferredWakes(t *testing.T) {
 		<-woken
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("a Wake was lost")
 		}
 		d.Close()

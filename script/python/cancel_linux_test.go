@@ -37,7 +37,7 @@ func (w *world) cancelled(f func(context.Context) error, printed string) error {
 // await returns when the worker has printed that.
 func (w *world) await(printed string) {
 	w.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		text, changed := w.out.next()
 		if strings.Contains(text, printed) {
@@ -56,7 +56,7 @@ func (w *world) await(printed string) {
 // quiet returns when no call runs in the worker any more.
 func (w *world) quiet() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	if err := w.m.Wait(ctx); err != nil {
 		w.t.Fatal("a cancelled call runs on")

@@ -220,7 +220,7 @@ for t in threads: t.join()
 func TestLogLevelIsFollowed(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {
 		w, r := newLogged(t, h, interpreter, slog.LevelWarn)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		told := call.WithProgress(ctx, func(int64, int64, string) { w.m.SetLogLevel(slog.LevelDebug) })
 		if _, err := w.try(told, `

@@ -108,7 +108,7 @@ func newHolders(t *testing.T) *holders {
 // returns what they wrote.
 func (h *holders) gone() string {
 	h.t.Helper()
-	if err := h.r.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := h.r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		h.t.Fatal(err)
 	}
 	text, err := io.ReadAll(h.text)

@@ -42,7 +42,7 @@ func visit(path string) {
 }
 
 // soon is how long anything here may take, on the slowest machine.
-const soon = 30 * time.Second
+const soon = time.Minute
 
 // backend is one whose hosts are this machine, or what run says.
 type backend struct {
