@@ -135,6 +135,7 @@ func TestShrink(t *testing.T) {
 		{"numbers and words", "a = 1 if b else 2\n", "a=1 if b else 2\n"},
 		{"indentation", "if a:\n    if b:\n        c\n    d\ne\n", "if a:\n if b:\n  c\n d\ne\n"},
 		{"self", "def f(self, selfish):\n    self.myself = self, \"self\", itself  # self\n", "def f(S,selfish):\n S.myself=S,\"self\",itself\n"},
+		{"the link", "def f(link, links):\n    link.payload = _link, \"link\"  # link\n", "def f(L,links):\n L.P=_link,\"link\"\n"},
 		{"decorators", "@a.b\ndef f(): pass\n", "@a.b\ndef f():pass\n"},
 	} {
 		if got := shrink(test.source); got != test.want {

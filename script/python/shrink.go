@@ -6,7 +6,7 @@ import (
 )
 
 // shrink is Python source without comments, docstrings and blank lines, with one
-// space a level of indentation, and S for self. It knows as much of the language as the runtime uses:
+// space a level of indentation, and shorter words. It knows as much of the language as the runtime uses:
 // four spaces a level, and no statement that spans lines but inside brackets or a
 // string.
 func shrink(source string) string {
@@ -16,6 +16,9 @@ func shrink(source string) string {
 	}
 	return s.out.String()
 }
+
+// shorter are words that are there on every other line, and in no text or interface that others see.
+var shorter = map[string]string{"self": "S", "link": "L", "payload": "P"}
 
 type shrinker struct {
 	rest string
@@ -79,8 +82,8 @@ func (s *shrinker) statement() (text string, doc bool) {
 			depth--
 		}
 		if word := s.word(); word != "" {
-			if word == "self" {
-				word = "S"
+			if short := shorter[word]; short != "" {
+				word = short
 			}
 			b.WriteString(word)
 			continue

@@ -11,7 +11,7 @@ from outwork._values import CannotCross, decode, encode
 def current():
     """The call that is running here; of a thread that a script started, the script's."""
     calls = _run.LINK.current
-    return calls.get(_thread.get_ident()) or calls.get(_run.LINK.main) or next(iter(calls.values()), None)
+    return calls.get(_thread.get_ident()) or calls.get(_run.LINK.main) or next(iter(list(calls.values())), None)
 
 
 class Context:
@@ -53,15 +53,18 @@ def progress(call, done, total, label):
     if done < 0 or total < 0:
         raise ValueError("progress: %d of %d: neither can be negative" % (done, total))
     payload = encode([int(done), int(total), str(label)[:4096].encode("utf-8", "replace").decode()])
-    if not call or call.sent or len(payload) + 12 > call.credit - call.used - 4096:
+    link = _run.LINK
+    if not call or link.turn.mine():
         return
-    call.busy += 1
-    try:
-        call.used += len(payload) + 12
-        _run.LINK.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
-    finally:
-        call.busy -= 1
-    call.check()
+    with _threads.Busy(link, call):
+        with link.turn:
+            if call.sent or len(payload) + 12 > call.credit - call.used - 4096:
+                return
+            call.used += len(payload) + 12
+            link.frame(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
+        link.flush()
+    if call.thread == _thread.get_ident():
+        call.check()
 
 
 def back(call, function, args, fields):
@@ -94,7 +97,8 @@ def complete(call, parts, value):
             raise _link.Refused("the result brings a reader, stream, container or file, which Python does not take")
         if not bulk.whole:
             bulk.ask = _threads.Ask(part[2])
-            _run.LINK.wait(call, bulk.ask, lambda: bulk.whole)
+            with _threads.Busy(_run.LINK, call):
+                _run.LINK.wait(call, bulk.ask, lambda: bulk.whole)
             call.check()
     for field, _, stream, *_ in parts:
         bulk = _run.LINK.bulk.pop(stream)

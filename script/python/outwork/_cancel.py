@@ -36,15 +36,16 @@ def throw(link, call):
     """Raises it on another thread, at that thread's next step in Python."""
     import ctypes
 
-    with link.throwing:  # the thread does nothing else meanwhile
-        if call.thread and not call.busy:
-            call.thrown = True
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread), ctypes.py_object(KeyboardInterrupt))
+    with link.state:  # the thread does nothing else meanwhile
+        thread = call.thread
+        if thread and call.halted() and not call.busy:
+            call.thrown = call.raised = True
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
 
 
 def settle(link, call, ident):
     """Returns when nothing is raised on this thread any more for a call that has ended."""
-    with link.throwing:
+    with link.state:
         pass  # who has seen it run has raised it by then
     if call.thrown:
         import ctypes

@@ -12,6 +12,7 @@ import _signal
 import _thread
 import os
 import sys
+from _thread import get_ident
 from time import monotonic
 
 from outwork._values import decode, encode
@@ -59,8 +60,31 @@ class Call:
 
     def check(self):
         if self.halted():
-            self.raised = True
+            self.raised = self.thread == get_ident()  # another one that waits for it ends too
             raise KeyboardInterrupt
+
+
+class Turn:
+    """The right to write, of one thread at a time. A destructor, or a signal's handler, may
+    run in the middle of it, on the same thread: what that sends is written at its end."""
+
+    def __init__(self):
+        self.lock, self.holders = _thread.allocate_lock(), set()
+
+    def mine(self):
+        return get_ident() in self.holders
+
+    def __enter__(self):
+        self.holders.add(get_ident())  # first: what sends may come before the lock is there
+        try:
+            self.lock.acquire()
+        except BaseException:  # a script's own handler of a signal has raised it
+            self.holders.discard(get_ident())
+            raise
+
+    def __exit__(self, *_):
+        self.lock.release()
+        self.holders.discard(get_ident())
 
 
 def wake(lock):
@@ -85,8 +109,9 @@ class Link:
         self.data, self.at, self.fds, self.out = b"", 0, [], []
         self.calls, self.asks, self.bulk, self.next = {}, {}, {}, 2
         self.jobs, self.spare, self.queue, self.quick, self.current = [], [], [], {}, {}
-        self.main = _thread.get_ident()
-        self.writing, self.right, self.nudge, self.alarm, self.pool, self.throwing = (_thread.allocate_lock() for _ in range(6))
+        self.main = get_ident()
+        self.right, self.nudge, self.alarm = (_thread.allocate_lock() for _ in range(3))
+        self.turn, self.state = Turn(), _thread.RLock()  # of the threads
         self.nudge.acquire()
         self.alarm.acquire()
         _signal.signal(_signal.SIGINT, self.interrupt)
@@ -101,9 +126,10 @@ class Link:
         self.flush()
 
     def flush(self):
-        with self.writing:
-            if self.out:
-                out, self.out = self.out, []
+        while self.out and not self.turn.mine():
+            with self.turn:
+                out = self.out[:]
+                del self.out[: len(out)]  # the same list for ever: others append to it meanwhile
                 self.sink(b"".join(out))
 
     # Reading. Whoever calls these has the right.
@@ -114,14 +140,16 @@ class Link:
             self.flush()
         chunks = [self.data[self.at :]]
         want -= len(chunks[0])
-        while want > 0:
-            data, fds = self.source(max(65536, want))
-            if not data:
-                os._exit(0)  # the manager has gone
-            self.fds += fds
-            chunks.append(data)
-            want -= len(data)
-        self.data, self.at = b"".join(chunks), 0
+        try:
+            while want > 0:
+                data, fds = self.source(max(65536, want))
+                if not data:
+                    os._exit(0)  # the manager has gone
+                self.fds += fds
+                chunks.append(data)
+                want -= len(data)
+        finally:  # a script's own handler of a signal may raise something
+            self.data, self.at = b"".join(chunks), 0
 
     def step(self):
         """Reads a frame and does what it says. Returns a call that may begin."""
@@ -224,9 +252,9 @@ class Link:
         while not self.over():
             if self.jobs:
                 self.run(self.jobs.pop(0))
-            elif self.right.acquire(False):
+            elif not self.closing and self.right.acquire(False):
                 self.entered = call = 0
-                while not (call or self.jobs or self.over()):
+                while not (call or self.jobs or self.closing):
                     call = self.step()
                     if call and not self.here(call):
                         call = self.dispatch(call)
@@ -237,7 +265,9 @@ class Link:
             else:
                 self.flush()
                 self.idle = True  # before the look: whoever lets go of the right later wakes
-                if self.right.locked() and not self.jobs and not self.over():
+                if self.closing:
+                    self.wake_watch(True)  # it reads for the calls that run: their end is awaited here
+                if (self.closing or self.right.locked()) and not self.jobs and not self.over():
                     self.nudge.acquire()
                 self.idle = False
         self.flush()
@@ -257,23 +287,18 @@ class Link:
 
             _threads.dispatch(self, call)
 
-    def run(self, call):
-        answer = self.attempt(call)
+    def run(self, call, code=None):
+        answer = self.attempt(call, code or Link.code)
         if answer:
             self.finish(call, *answer)
 
-    def attempt(self, call):
+    def attempt(self, call, code):
         """Runs a call, and returns what to answer."""
-        ident = _thread.get_ident()
+        ident = get_ident()
         self.current[ident] = call
         self.entered = began = monotonic()
         self.wake_watch(False)
-        if ident == self.main:
-            answer = self.code(call, ident)
-        else:
-            from outwork import _threads
-
-            answer = _threads.code(self, call, ident)
+        answer = code(self, call, ident)
         self.current.pop(ident, None)
         if self.reserved and call.handler:
             self.quick[call.handler.key(call)] = monotonic() - began < QUICK
@@ -295,7 +320,8 @@ class Link:
 
     def finish(self, call, handle, payload):
         """Answers a call."""
-        call.sent, call.cancelled, call.raised = True, False, False
+        with self.turn:  # nobody tells its progress behind its end
+            call.sent, call.cancelled, call.raised = True, False, False
         self.before_reply()
         if len(payload) + 12 > min(call.credit - call.used, PAYLOAD):
             from outwork import _long
@@ -304,7 +330,7 @@ class Link:
         else:
             self.frame(call.id, MESSAGE, handle, END, payload)
         del self.calls[call.id]
-        if _thread.get_ident() != self.main:
+        if get_ident() != self.main or self.jobs or self.right.locked():  # else it reads on, and flushes before
             self.flush()
             if self.closing:
                 self.wake_main()

@@ -1,6 +1,6 @@
 """logging goes to the manager: level, logger, place and exception."""
 
-from outwork import _link, _run
+from outwork import _link, _run, _threads
 from outwork._values import encode
 
 LARGEST = 200 << 10  # bytes of a record's message
@@ -42,14 +42,10 @@ def install(logging, link):
         payload = encode([int(record.created * 1e9), slog(record.levelno), cut(message, LARGEST), place, attrs, 0])
         link = _run.LINK  # that of this process: it may be a copy of another
         call = link.current.get(_link._thread.get_ident())
-        if call:
-            call.busy += 1
-        try:
+        with _threads.Busy(link, call):
             link.send(0, _link.MESSAGE, _link.FORWARD_LOG, 0, payload)
-        finally:
-            if call:
-                call.busy -= 1
-                call.check()
+        if call:
+            call.check()
 
     def follow(level):
         level = max(1, level * 10 // 4 + 20)

@@ -4,6 +4,7 @@ main thread is busy; calls on threads; cancelling; and what seldom comes."""
 import _signal
 import _thread
 import sys
+from _thread import get_ident
 from time import monotonic
 
 from outwork import _link
@@ -63,16 +64,16 @@ def dispatch(link, call):
     if here and link.idle and not link.jobs or call.handler and call.handler.main(call):
         link.jobs.append(call)
         link.wake_main()
-    elif not hand(link, call, link.threads >= THREADS) and not begin(link, call) and not (link.threads and hand(link, call, True)):
+    elif not (hand(link, call, link.threads >= THREADS) or begin(link, call) or link.threads and hand(link, call, True)):
         link.jobs.append(call)
         link.wake_main()
 
 
 def hand(link, call, wait):
     """Gives the call to a thread that has nothing to do, or has it wait for one."""
-    with link.pool:
-        give = link.spare.pop() if link.spare else None
-        if not give and wait:
+    with link.state:
+        give = link.spare and link.spare.pop()
+        if wait and not give:
             link.queue.append(call)
     if give:
         give(call)
@@ -85,7 +86,7 @@ def begin(link, call):
     try:
         _thread.start_new_thread(work, (link, call))
     except RuntimeError:
-        return False
+        return
     link.threads += 1
     return True
 
@@ -100,9 +101,9 @@ def work(link, call):
         lock.release()
 
     while True:
-        link.run(call)
-        with link.pool:  # or a call comes to wait between the two looks, and does so for ever
-            call = link.queue.pop(0) if link.queue else None
+        link.run(call, code)
+        with link.state:  # or a call comes to wait between the two looks, and does so for ever
+            call = link.queue and link.queue.pop(0)
             if not call:
                 link.spare.append(give)
         if not call:
@@ -142,13 +143,30 @@ def cancel(link, call):
     if first and call.thread:
         if call.thread == link.main:
             _signal.pthread_kill(link.main, _signal.SIGINT)
-        _thread.start_new_thread(insist, (link, call))
+        try:
+            _thread.start_new_thread(insist, (link, call))
+        except RuntimeError:
+            pass  # the one signal has to do
 
 
 def insist(link, call):
     from outwork import _cancel
 
     _cancel.insist(link, call)
+
+
+class Busy:
+    """While this side's code runs for a call on its thread, no exception is raised there."""
+
+    def __init__(self, link, call):
+        self.link, self.call = link, call if call and call.thread == get_ident() else _link.Call(0, 0)
+
+    def __enter__(self):
+        with self.link.state:  # what is about to be raised comes here
+            self.call.busy += 1
+
+    def __exit__(self, *_):
+        self.call.busy -= 1
 
 
 class Ask:
@@ -165,21 +183,19 @@ class Ask:
 def ask(link, handle, payload):
     if len(payload) + 12 > link.window:
         raise ValueError("too long: %d bytes" % len(payload))
-    call = link.current.get(_thread.get_ident())
-    if call:
-        call.busy += 1
-    try:
-        with link.writing:
-            ask = link.asks[link.next] = Ask(link.next)
+    if link.turn.mine():
+        raise Refused("asked in a message")
+    call, ask = link.current.get(get_ident()), Ask(0)
+    with Busy(link, call):
+        with link.turn:
+            ask.id = link.next
             link.next += 2
+            link.asks[ask.id] = ask
             link.frame(ask.id, OPEN, handle, END, payload)
         link.flush()
         wait(link, call, ask, lambda: ask.handle is not None)
-    finally:
-        if call:
-            call.busy -= 1
-    if ask.handle is None:
-        link.send(ask.id, RESET, 0, 0, b"\0\1")
+        if ask.handle is None:
+            link.send(ask.id, RESET, 0, 0, b"\0\1")
     if call:
         call.check()
     if ask.handle == REPLY:
@@ -196,12 +212,14 @@ def wait(link, call, ask, done):
     if call:
         call.asks.append(ask)
     while not done() and not (call and call.halted()):
-        if _thread.get_ident() == link.main and link.right.acquire(False):
-            while not done() and not (call and call.halted()):
-                dispatch(link, link.step())
-            link.flush()
-            link.entered = monotonic()
-            link.right.release()
+        if get_ident() == link.main and link.right.acquire(False):
+            try:
+                while not done() and not (call and call.halted()):
+                    dispatch(link, link.step())
+                link.flush()
+            finally:
+                link.entered = monotonic()
+                link.right.release()
         else:
             link.wake_watch(True)
             ask.lock.acquire()

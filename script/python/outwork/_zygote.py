@@ -29,6 +29,7 @@ def run(call):
         os.close(fd)
     call.files, CHILDREN[pid] = [], call
     link.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, encode([pid, 0, ""]))
+    reap(link)  # it may have ended before it was known
 
 
 def live(link, files):

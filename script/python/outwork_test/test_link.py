@@ -6,6 +6,7 @@ import _thread
 import faulthandler
 import os
 import sys
+import time
 import types
 import unittest
 from unittest import mock
@@ -468,6 +469,266 @@ class Asks(Case):
         self.assertIn("too long", self.answers(sent)[0][2][1])
 
 
+class Elsewhere(Handler):
+    """Runs a function of a test's on another thread."""
+
+    def main(self, call):
+        return False
+
+
+class Between(Case):
+    """What comes in the middle of something: from another thread, a signal, a destructor."""
+
+    def elsewhere(self, name, run):
+        _link.HANDLERS[name] = Elsewhere(run)
+        self.addCleanup(_link.HANDLERS.pop, name)
+
+    def reserving(self, data):
+        """A step before which the main thread is reserved."""
+
+        def step():
+            self.link.reserved = 1
+            return data
+
+        return step
+
+    def test_a_frame_beside_a_flush(self):
+        """What is sent while another frame is made is not lost, nor is that."""
+        sent = []
+        link = _link.Link(None, sent.append, {})
+
+        class Late(bytes):
+            first = True
+
+            def __len__(self):
+                if Late.first:
+                    Late.first = False
+                    link.send(3, _link.MESSAGE, _link.REPLY, _link.END, b"other")
+                return bytes.__len__(self)
+
+        link.send(1, _link.MESSAGE, _link.REPLY, _link.END, Late(b"one"))
+        self.assertEqual((sent, link.out), ([reply_of(3, b"other"), reply_of(1, b"one")], []))
+
+    def test_a_frame_in_the_middle_of_another(self):
+        """A destructor that sends, while its thread writes, neither waits for itself nor is in between."""
+        sent = []
+
+        def sink(data):
+            sent.append(data)
+            if len(sent) == 1:
+                link.send(3, _link.MESSAGE, _link.REPLY, _link.END, b"other")
+                self.assertEqual(len(sent), 1)
+
+        link = _link.Link(None, sink, {})
+        link.send(1, _link.MESSAGE, _link.REPLY, _link.END, b"one")
+        self.assertEqual((sent, link.out), ([reply_of(1, b"one"), reply_of(3, b"other")], []))
+        with link.turn:
+            with self.assertRaisesRegex(_link.Refused, "asked in a message"):
+                link.ask(_link.GET_MODULE, b"")
+        link.send(5, _link.MESSAGE, _link.REPLY, _link.END, b"more")
+        self.assertEqual(sent[2:], [reply_of(5, b"more")])
+
+    def test_the_turn_is_interrupted(self):
+        """A handler that raises while a thread waits for its turn leaves nothing behind."""
+        sent, raises = [], Raises()
+        link = _link.Link(None, sent.append, {})
+        _signal.signal(_signal.SIGINT, raises)
+        link.turn.lock.acquire()
+        _thread.start_new_thread(insistent, (link.main, lambda: link.turn.holders, raises))
+        with self.assertRaises(Gone):
+            link.send(1, _link.MESSAGE, _link.REPLY, _link.END, b"one")
+        link.turn.lock.release()
+        link.send(3, _link.MESSAGE, _link.REPLY, _link.END, b"other")
+        self.assertEqual(sent, [reply_of(1, b"one") + reply_of(3, b"other")])
+
+    def test_a_long_result_of_a_granted_function_is_given_up(self):
+        from outwork import _calls
+
+        self.handle("f", lambda c: answer(_calls.back(c, "g", (), {"Name": "x"})))
+        self.handle("after", lambda c: answer("after"))
+        began = bytes(encode(["f", 0, [], ["g"], 0]) + encode(None))
+        came = frame(3, _link.OPEN, _link.BULK, 0) + reply(2, [[[0, 0, 3, 100, 0, False, b""]]], {"Bytes": b""})
+        came += frame(3, _link.DATA, 0, 0, b"part")
+        first = frame(1, _link.OPEN, _link.CALL_FUNCTION, _link.END, began)
+        sent = self.talk(first, self.asked(2, came), reset(1), self.answered(1, call(5, "after")), SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(1, _link.ERROR, CANCELLED), (5, _link.REPLY, "after")])
+
+    def test_a_handler_raises_while_it_asks(self):
+        """Such as of an alarm: the link lives on."""
+        raises = Raises()
+
+        def run(c):
+            _signal.signal(_signal.SIGINT, raises)
+            try:
+                self.link.ask(_link.GET_MODULE, b"")
+            except Gone:
+                return answer("its time was up")
+
+        def nothing():
+            _thread.start_new_thread(insistent, (self.link.main, lambda: True, raises))
+            assert _thread.get_ident() == self.link.main
+            forever()
+
+        self.handle("f", run)
+        self.handle("after", lambda c: answer("after"))
+        sent = self.talk(call(1, "f"), nothing, call(5, "after"), SHUTDOWN)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "its time was up"), (5, _link.REPLY, "after")])
+
+    def test_one_ends_and_the_next_begins(self):
+        """What has ended is told before the next call runs."""
+        ended, told = _thread.allocate_lock(), _thread.allocate_lock()
+        ended.acquire(), told.acquire()
+        began = []
+        self.handle("one", lambda c: began.append(1) or ended.acquire() and answer("one"))
+        self.handle("two", lambda c: told.acquire(True, 20) and answer("two"))
+
+        def last():
+            until(lambda: self.link.jobs)
+            ended.release()
+            until(lambda: (1, _link.MESSAGE) in [f[:2] for f in self.frames()])
+            told.release()
+            return SHUTDOWN
+
+        sent = self.talk(call(1, "one"), lambda: until(lambda: began) or call(3, "two"), last)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "one"), (3, _link.REPLY, "two")])
+
+    def test_shut_down_while_another_thread_works(self):
+        go = _thread.allocate_lock()
+        go.acquire()
+        self.elsewhere("f", lambda c: go.acquire(True, 20) and answer("done"))
+
+        def more():
+            go.release()
+            forever()
+
+        sent = self.talk(self.reserving(call(1, "f") + SHUTDOWN), more)
+        self.assertEqual(self.answers(sent), [(1, _link.REPLY, "done")])
+
+    def test_cancelled_once(self):
+        """Who tidies up on another thread may use the link for that."""
+        from outwork import _calls
+
+        got = []
+
+        def run(c):
+            try:
+                got.append("runs")
+                while True:
+                    pass
+            except KeyboardInterrupt:
+                got.append("cancelled")
+                _calls.progress(c, 1, 0, "")
+                got.append("tidied up")
+                raise
+
+        self.elsewhere("f", run)
+        steps = [self.reserving(call(1, "f")), lambda: until(lambda: got) or reset(1), self.answered(1, SHUTDOWN)]
+        sent = self.talk(*steps)
+        self.assertEqual((got, self.answers(sent)), (["runs", "cancelled", "tidied up"], [(1, _link.ERROR, CANCELLED)]))
+
+    def test_progress_of_another_thread(self):
+        """It takes no cancellation away from the call's own."""
+        from outwork import _calls
+
+        link = _run.LINK = _link.Link(None, lambda data: None, {})
+        c = _link.Call(1, WINDOW)
+        c.thread, c.cancelled = -1, True
+        _calls.progress(c, 1, 0, "")
+        self.assertEqual((c.raised, c.busy), (False, 0))
+        c.thread = link.main
+        with self.assertRaises(KeyboardInterrupt):
+            _calls.progress(c, 1, 0, "")
+        self.assertEqual((c.raised, c.busy), (True, 0))
+
+    def test_progress_beside_the_end(self):
+        """None is told behind the end of its call."""
+        from outwork import _calls
+
+        sent = []
+        link = _run.LINK = _link.Link(None, sent.append, {})
+
+        class Ends(_link.Call):
+            """Another thread ends it when its credit is looked at."""
+
+            used = 0
+
+            @property
+            def credit(self):
+                if not self.ending:
+                    self.ending.append(True)
+                    _thread.start_new_thread(link.finish, (self, _link.REPLY, b"\xf6"))
+                    while not (self.sent or link.turn.lock.locked()):
+                        pass
+                return WINDOW
+
+            @credit.setter
+            def credit(self, n):
+                pass
+
+        c = Ends(1, WINDOW)
+        c.ending, link.calls[1] = [], c
+        _calls.progress(c, 1, 0, "")
+        until(lambda: not link.calls and not link.out)
+        handles, data = [], b"".join(sent)
+        while data:
+            handles.append(data[9])
+            data = data[12 + int.from_bytes(data[:4], "big") :]
+        self.assertEqual(handles, [_link.PROGRESS, _link.REPLY])
+
+    def test_busy_when_it_is_about_to_be_raised(self):
+        """What cancels a call that has just begun to use the link raises it before that."""
+        link, c, got = _link.Link(None, None, {}), _link.Call(1, WINDOW), []
+        from outwork import _cancel, _threads
+
+        started = _thread.allocate_lock()
+        started.acquire()
+
+        def work():
+            c.thread = _thread.get_ident()
+            started.release()
+            try:
+                while not c.thrown:
+                    with _threads.Busy(link, c):
+                        for _ in range(99):
+                            got.append(c.thrown)
+                while True:
+                    pass
+            except KeyboardInterrupt:
+                got.append("raised")
+
+        c.cancelled = True
+        _thread.start_new_thread(work, ())
+        started.acquire()
+        while not c.thrown:
+            _cancel.throw(link, c)
+        until(lambda: got and got[-1] == "raised")
+        self.assertNotIn(True, got, "it was raised in the link's code")
+
+
+def reply_of(stream, payload):
+    return frame(stream, _link.MESSAGE, _link.REPLY, _link.END, payload)
+
+
+class Raises:
+    """A script's own handler of a signal, which raises something once."""
+
+    done = False
+
+    def __call__(self, *_):
+        if not self.done:
+            self.done = True
+            raise Gone
+
+
+def insistent(thread, when, handler):
+    """Signals a thread, when it is time to, until it has heard: one that comes just before
+    the thread blocks does not wake it."""
+    until(when)
+    while not handler.done:
+        _signal.pthread_kill(thread, _signal.SIGINT)
+        time.sleep(0.01)
+
+
 class Dispatch(unittest.TestCase):
     """Who runs a call that was read by somebody else."""
 
@@ -491,7 +752,7 @@ class Dispatch(unittest.TestCase):
         done.acquire()
         link, ran = _link.Link(None, None, {}), []
 
-        def run(call):
+        def run(call, code):
             ran.append(call)
             if call == 2:
                 done.release()
@@ -499,7 +760,7 @@ class Dispatch(unittest.TestCase):
 
         class Spare(list):
             def append(self, give):
-                if link.pool.locked():  # who dispatches has to wait until it rests
+                if link.state._is_owned():  # who dispatches has to wait until it rests
                     _thread.start_new_thread(_threads.dispatch, (link, second))
                 else:
                     _threads.dispatch(link, second)
