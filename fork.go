@@ -97,7 +97,7 @@ func (f *forked) Signal(sig syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), signalPatience)
 	defer cancel()
 	_, err = f.of.link.Call(ctx, guestSignal, &Value{raw}, nil)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		f.of.proc.Signal(syscall.SIGKILL)
 	}
 	return err

@@ -2,11 +2,15 @@ package outwork_test
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/host"
+	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/sshtest"
 )
 
@@ -93,4 +97,40 @@ func (failingHop) String() string { return "fails://" }
 
 func (failingHop) Command(string) []string {
 	return []string{"sh", "-c", "echo the bridge is out >&2; exit 3"}
+}
+
+// greetsHop speaks the protocol, and ends before it has greeted.
+type greetsHop struct{}
+
+func (greetsHop) String() string { return "greets://" }
+func (greetsHop) Direct()        {}
+func (greetsHop) Command(string) []string {
+	var preamble strings.Builder
+	for _, c := range frame.Preamble() {
+		fmt.Fprintf(&preamble, `\%03o`, c)
+	}
+	return []string{"sh", "-c", "printf '" + preamble.String() + "'; exit 3"}
+}
+
+// Of several starts at a host that does not come to life, each is told at what stage that was, also
+// those that have waited for one another.
+func TestHostDiesGreeting(t *testing.T) {
+	for range rounds(20) {
+		m := &outwork.Manager{Log: slog.New(slog.DiscardHandler), Hops: map[string]func(string) (host.Hop, error){
+			"greets": func(string) (host.Hop, error) { return greetsHop{}, nil },
+		}}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				_, err := m.Start(within(t), outwork.Target{Host: "greets://"})
+				if e, ok := errors.AsType[*host.Error](err); !ok || e.Stage != host.Handshake {
+					t.Errorf("%T: %v", err, err)
+				}
+			})
+		}
+		all.Wait()
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -62,10 +62,16 @@ func (t *attempt[A, R]) limited() (context.Context, context.CancelFunc) {
 func (t *attempt[A, R]) expire(cancel context.CancelFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if i := slices.Index(t.told, false); i >= 0 && !t.ended && time.Since(t.mark) >= t.m.o.Timeout {
-		t.late = t.batch[i]
-		cancel()
+	i := slices.Index(t.told, false)
+	if i < 0 || t.ended {
+		return
 	}
+	if left := t.m.o.Timeout - time.Since(t.mark); left > 0 { // it was set anew meanwhile, or a little before the mark
+		t.timer.Reset(left)
+		return
+	}
+	t.late = t.batch[i]
+	cancel()
 }
 
 // emit tells of one input.

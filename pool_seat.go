@@ -1,6 +1,7 @@
 package outwork
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -69,13 +70,17 @@ func (s *seat) lost(h *hand, after time.Duration) {
 func (s *seat) hire() *hand {
 	for killed := 0; s.waited(pause(s.tries)); {
 		w, err := s.start(s.open, s.named())
-		if !s.told {
-			s.told = true
-			s.first <- err
-		}
+		var h *hand
 		if err == nil {
 			s.tries++ // until it has done something
-			return s.add(w)
+			h = s.add(w)
+		}
+		if !s.told { // when it can be used: a call may come at once
+			s.told = true
+			s.first <- cmp.Or(err, closedWithout(h))
+		}
+		if err == nil {
+			return h
 		}
 		if killed < killedAttempts && wasKilled(err) {
 			killed++
@@ -83,6 +88,14 @@ func (s *seat) hire() *hand {
 		}
 		s.tries++
 		s.vain(err)
+	}
+	return nil
+}
+
+// closedWithout is ErrClosed where there is no worker, for the pool was closed meanwhile.
+func closedWithout(h *hand) error {
+	if h == nil {
+		return ErrClosed
 	}
 	return nil
 }

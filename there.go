@@ -55,6 +55,12 @@ func (w *Worker) execThere(ctx context.Context, t *Target) (mux.Transport, error
 
 // lost is why nothing can be asked of the host, of which err is a sign.
 func (h *hostConn) lost(err error) error {
+	if h.agent.Err() != nil {
+		select { // whether it was ever reached is known next
+		case <-h.ready:
+		case <-h.ctx.Done():
+		}
+	}
 	if failed := h.unreached(); failed != nil {
 		return failed
 	}

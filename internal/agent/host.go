@@ -182,6 +182,9 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	if _, lost := errors.AsType[*link.Down](err); lost {
 		return nil
 	}
+	if err == nil {
+		return nil // also where the time is up since
+	}
 	if ctx.Err() != nil && p.h.lasts {
 		p.Abandon() // it is killed when the agent hears of that
 		return nil

@@ -148,6 +148,7 @@ func (c *Conn) Update(f func(*State)) error {
 		return c.err
 	}
 	f(c.s)
+	c.freeSlots() // the peer may allow more streams now
 	c.flush(true)
 	return nil
 }

@@ -246,6 +246,34 @@ func TestIdle(t *testing.T) {
 	})
 }
 
+// Who waits for a stream goes on when the peer allows more of them: nothing else may happen then.
+func TestMoreStreamsAreAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, raw := transport.Pair()
+		m, _ := newConn(a, mux.ManagerSide, false, 1)
+		if _, err := m.OpenBulk(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		opened := make(chan error)
+		go func() {
+			_, err := m.OpenBulk(t.Context(), nil)
+			opened <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-opened:
+			t.Fatalf("there was one stream, and the second was opened: %v", err)
+		default:
+		}
+		m.Update(func(s *mux.State) { s.Peer(mux.Window, 8) })
+		if err := <-opened; err != nil {
+			t.Error(err)
+		}
+		m.Close()
+		raw.Close()
+	})
+}
+
 // What a handler queued leaves also when the read that brought it ended the
 // wait of its reader.
 func TestFlushAtTheEnd(t *testing.T) {

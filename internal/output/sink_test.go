@@ -150,6 +150,25 @@ func TestAtomic(t *testing.T) {
 	}
 }
 
+// What is printed just when the last call ends is not held back for the next one.
+func TestAtomicBesideTheEnd(t *testing.T) {
+	line := append(bytes.Repeat([]byte("x"), 60_000), '\n')
+	for range 300 {
+		var out record
+		tap := NewSink(Config{Stdout: &out, Mode: Atomic}).Worker("w")
+		tap.CallBegin()
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		all.Go(func() { <-start; tap.Write(1, line) })
+		all.Go(func() { <-start; tap.CallEnd() })
+		close(start)
+		all.Wait()
+		if n := out.Len(); n != len(line) {
+			t.Fatalf("%d bytes of %d came", n, len(line))
+		}
+	}
+}
+
 func TestAtomicKeepsTheOrderOfOneWriter(t *testing.T) {
 	var out record
 	tap := NewSink(Config{Stdout: &out, Stderr: &out, Mode: Atomic}).Worker("w")

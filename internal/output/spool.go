@@ -80,11 +80,11 @@ func (sp *spool) spill() error {
 }
 
 // each calls put with everything held back, in order. A long frame comes in
-// several pieces.
-func (sp *spool) each(put func(fd int, p []byte, mid bool)) error {
+// several pieces. What is in memory comes also where the file cannot be read.
+func (sp *spool) each(put func(fd int, p []byte, mid bool)) (err error) {
 	if sp.size > 0 {
-		if err := sp.eachInFile(put); err != nil {
-			return fmt.Errorf("read back the output of a call: %w", err)
+		if err = sp.eachInFile(put); err != nil {
+			err = fmt.Errorf("read back the output of a call: %w", err)
 		}
 	}
 	for b := sp.mem; len(b) > 0; {
@@ -92,7 +92,7 @@ func (sp *spool) each(put func(fd int, p []byte, mid bool)) error {
 		put(int(b[0]), b[frameHeader:n], b[1] == 1)
 		b = b[n:]
 	}
-	return nil
+	return err
 }
 
 func (sp *spool) eachInFile(put func(fd int, p []byte, mid bool)) error {

@@ -37,6 +37,9 @@ func (t *Tap) Write(fd int, p []byte) {
 	}
 	st.add(p)
 	t.settleLocked()
+	if t.holding.Load() && t.calls.Load() == 0 { // the last CallEnd may have looked before
+		t.deliverLocked()
+	}
 }
 
 // CallBegin says that a call starts in the worker.
@@ -72,6 +75,11 @@ func (t *Tap) releaseLocked() {
 	for i := range t.streams {
 		t.streams[i].emit(nil)
 	}
+	t.deliverLocked()
+}
+
+// deliverLocked passes on what was held back of calls.
+func (t *Tap) deliverLocked() {
 	for i := range t.spools {
 		t.deliver(&t.spools[i])
 	}

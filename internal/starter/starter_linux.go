@@ -230,7 +230,7 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	if f, ok := errors.AsType[*link.Failure](err); ok && (f.Message == errGone.Error() || errors.Is(f, os.ErrProcessDone) || f.Message == os.ErrProcessDone.Error()) {
 		return nil
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		p.s.proc.Kill()
 	}
 	return err
