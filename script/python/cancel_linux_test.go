@@ -59,7 +59,7 @@ func (w *world) quiet() {
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	if err := w.m.Wait(ctx); err != nil {
-		w.t.Fatal("a cancelled call runs on")
+		w.t.Fatalf("a cancelled call runs on; stderr: %s", w.errs)
 	}
 }
 

@@ -18,7 +18,10 @@ const maxRuntime = 8 << 10
 const maxKeeper = 2 << 10
 
 // Sources is for the tests beside, which run interpreters.
-var Sources = sources
+var (
+	Sources = sources
+	Shorter = shorter
+)
 
 func TestRuntimeIsSmall(t *testing.T) {
 	const value = "github.com/outwork-go/outwork.Value as binary"

@@ -30,21 +30,24 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// compareTrees reads modules by name, each as its source and what that shrinks to. They
-// must compile to the same, but for docstrings and for self, which is S.
+// compareTrees reads the words that are shortened, and modules by name, each as its source and what
+// that shrinks to. They must compile to the same, but for docstrings and those words.
 const compareTrees = `
 import ast, json, sys
 
+SHORTER, MODULES = json.load(sys.stdin)
+
 class Bare(ast.NodeTransformer):
-    """Without docstrings, with S for self."""
+    """Without docstrings, with shorter words."""
 
     def visit_Expr(self, node):
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def generic_visit(self, node):
         for field in ("id", "arg", "attr", "name", "asname"):
-            if getattr(node, field, None) == "self":
-                setattr(node, field, "S")
+            word = getattr(node, field, None)
+            if isinstance(word, str) and word in SHORTER:
+                setattr(node, field, SHORTER[word])
         return super().generic_visit(node)
 
 def names(tree):
@@ -54,10 +57,10 @@ def names(tree):
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             yield from node.names
 
-for name, (source, shrunk) in json.load(sys.stdin).items():
+for name, (source, shrunk) in MODULES.items():
     tree = ast.parse(source)
-    if "S" in names(tree):
-        print(name, "uses the name S")
+    for short in {*SHORTER.values()} & {*names(tree)}:
+        print(name, "uses the name", short)
     try:
         compile(shrunk, name, "exec", 0, True)
         have, want = (ast.dump(Bare().visit(t)) for t in (ast.parse(shrunk), tree))
@@ -82,7 +85,7 @@ func TestShrunkIsTheSame(t *testing.T) {
 	}
 	// That the comparison sees what is lost.
 	modules["lost"] = [2]string{"if a:\n    b()\nc()\n", "if a:\n b()\n c()\n"}
-	given, err := json.Marshal(modules)
+	given, err := json.Marshal([]any{python.Shorter, modules})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,10 +58,9 @@ def progress(call, done, total, label):
         return
     with _threads.Busy(link, call):
         with link.turn:
-            if call.sent or len(payload) + 12 > call.credit - call.used - 4096:
-                return
-            call.used += len(payload) + 12
-            link.frame(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
+            if not call.sent and len(payload) + 12 <= call.credit - call.used - 4096:
+                call.used += len(payload) + 12
+                link.frame(call.id, _link.MESSAGE, _link.PROGRESS, 0, payload)
         link.flush()
     if call.thread == _thread.get_ident():
         call.check()

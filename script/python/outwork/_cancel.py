@@ -10,7 +10,7 @@ AGAIN = 0.02  # seconds between two signals
 def insist(link, call):
     """Signals the main thread until that has raised the exception: a signal that comes
     just before a blocking call does not end it, and what is raised in a __del__ or the
-    like is lost."""
+    like is lost. So it is seen to first that this is noticed: nobody signals before."""
     if call.thread != link.main:
         return throw(link, call)
     if _signal.getsignal(_signal.SIGINT) != link.interrupt:
@@ -34,6 +34,8 @@ def insist(link, call):
 
 def throw(link, call):
     """Raises it on another thread, at that thread's next step in Python."""
+    if not call.thread:
+        return  # it has ended
     import ctypes
 
     with link.state:  # the thread does nothing else meanwhile

@@ -141,12 +141,10 @@ def cancel(link, call):
     for ask in list(call.asks):
         wake(ask.lock)
     if first and call.thread:
-        if call.thread == link.main:
-            _signal.pthread_kill(link.main, _signal.SIGINT)
         try:
             _thread.start_new_thread(insist, (link, call))
         except RuntimeError:
-            pass  # the one signal has to do
+            _signal.pthread_kill(link.main, _signal.SIGINT)  # one has to do
 
 
 def insist(link, call):
