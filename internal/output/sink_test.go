@@ -150,6 +150,22 @@ func TestAtomic(t *testing.T) {
 	}
 }
 
+// Where the file cannot be read back, what is in memory comes all the same.
+func TestSpoolWithoutItsFile(t *testing.T) {
+	var sp spool
+	defer sp.reset()
+	for _, err := range []error{sp.add(1, []byte("in the file\n"), false), sp.spill(), sp.add(2, []byte("in memory\n"), false), sp.file.Close()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := ""
+	err := sp.each(func(fd int, p []byte, _ bool) { got += fmt.Sprintf("%d %s", fd, p) })
+	if got != "2 in memory\n" || !errors.Is(err, os.ErrClosed) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 // What is printed just when the last call ends is not held back for the next one.
 func TestAtomicBesideTheEnd(t *testing.T) {
 	line := append(bytes.Repeat([]byte("x"), 60_000), '\n')
