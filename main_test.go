@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what ought to come at once.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // rounds is how often to do what takes long under the race detector, or when
 // time is short.
