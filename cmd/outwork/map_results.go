@@ -62,6 +62,10 @@ func (r *results) write(l *mapLine) error {
 func (r *results) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.flushLocked()
+}
+
+func (r *results) flushLocked() {
 	if err := r.out.Flush(); r.err == nil {
 		r.err = err
 	}
@@ -72,7 +76,9 @@ func (r *results) close() error {
 	if r == nil {
 		return nil
 	}
-	r.flush()
+	r.mu.Lock() // the meter may be at it still
+	defer r.mu.Unlock()
+	r.flushLocked()
 	if r.file != nil {
 		if err := r.file.Close(); r.err == nil {
 			r.err = err

@@ -39,10 +39,10 @@ func TestSearchTellsAtOnceAndEnds(t *testing.T) {
 
 func TestSearchTimesOut(t *testing.T) {
 	name := sparse(t, "a needle")
-	r := begin(t, name+":0x000002: [6e 65 65 64 6c 65]  |needle|\n", "search", "--timeout", "500ms", "-C", "0", "needle", name)
+	r := begin(t, name+":0x000002: [6e 65 65 64 6c 65]  |needle|\n", "search", "--timeout", "5s", "-C", "0", "needle", name)
 	r.end(statusTimeout)
 	r.gone()
-	r.mustSay("outwork search: search timed out after 500ms\n")
+	r.mustSay("outwork search: search timed out after 5s\n")
 }
 
 // A pipe that nobody writes to does not keep the command.
