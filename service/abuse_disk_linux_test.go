@@ -94,6 +94,7 @@ func TestAbuseFullDisk(t *testing.T) {
 func TestAbuseDenialsOnASmallDisk(t *testing.T) {
 	smallDisk(t, "9m") // 8 are kept
 	d := abused(t)
+	d.unless = " are not recorded\n" // the more time it takes, the more counts there are: some have no room
 	for uid := uint32(40_000); uid < 40_200; uid++ {
 		s := connectAs(t, realm.User{UID: uid, GID: uid})
 		s.greet()
@@ -109,10 +110,5 @@ func TestAbuseDenialsOnASmallDisk(t *testing.T) {
 	d.recorded(20, "value.set", "done", "ok")
 	if info, err := os.Stat(auditPath); err != nil || info.Size() > 1<<20+100<<10 {
 		t.Errorf("the records take %d bytes: %v", info.Size(), err)
-	}
-	d.cmd.Process.Signal(syscall.SIGTERM)
-	// The more time it takes, the more counts of denials there are: those without room are told of.
-	if err := d.wait(); err != nil && !strings.Contains(d.log.String(), " are not recorded\n") {
-		t.Errorf("the daemon ended with %v", err)
 	}
 }
