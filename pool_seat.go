@@ -1,7 +1,6 @@
 package outwork
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 )
@@ -73,11 +72,13 @@ func (s *seat) hire() *hand {
 		var h *hand
 		if err == nil {
 			s.tries++ // until it has done something
-			h = s.add(w)
+			if h = s.add(w); h == nil {
+				err = ErrClosed
+			}
 		}
 		if !s.told { // when it can be used: a call may come at once
 			s.told = true
-			s.first <- cmp.Or(err, closedWithout(h))
+			s.first <- err
 		}
 		if err == nil {
 			return h
@@ -88,14 +89,6 @@ func (s *seat) hire() *hand {
 		}
 		s.tries++
 		s.vain(err)
-	}
-	return nil
-}
-
-// closedWithout is ErrClosed where there is no worker, for the pool was closed meanwhile.
-func closedWithout(h *hand) error {
-	if h == nil {
-		return ErrClosed
 	}
 	return nil
 }

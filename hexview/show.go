@@ -49,8 +49,8 @@ type Desk struct {
 	turn chan struct{} // holds a token while something is shown; made by Grant
 }
 
-// Grant is for call.WithGrants: what a worker then calls is [Showing]. One view is shown at a time: others wait until that is
-// left, or their context ends.
+// Grant is for call.WithGrants: what a worker then calls is [Showing]. One view is shown at
+// a time: others wait until that is left, or their context ends.
 func (d *Desk) Grant() outwork.AnyFunction {
 	d.once.Do(func() { d.turn = make(chan struct{}, 1) })
 	return Showing.Bind(d.show)

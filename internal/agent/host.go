@@ -179,11 +179,11 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.h.answer)
 	defer cancel()
 	_, err := p.h.l.Call(ctx, p.h.signal, &signalArgs{p.ID(), int(sig)}, nil)
-	if _, lost := errors.AsType[*link.Down](err); lost {
-		return nil
-	}
 	if err == nil {
 		return nil // also where the time is up since
+	}
+	if _, lost := errors.AsType[*link.Down](err); lost {
+		return nil
 	}
 	if ctx.Err() != nil && p.h.lasts {
 		p.Abandon() // it is killed when the agent hears of that

@@ -92,7 +92,8 @@ def complete(call, parts, value):
         bulk = _run.LINK.bulk.get(part[2]) if part[1] == 0 else None
         if not bulk:
             if part[1] in (0, 1, 2, 6):
-                _run.LINK.send(part[2], _link.RESET, 0, 0, b"\0\2")
+                with _threads.Busy(_run.LINK, call):
+                    _run.LINK.send(part[2], _link.RESET, 0, 0, b"\0\2")
             raise _link.Refused("the result brings a reader, stream, container or file, which Python does not take")
         if not bulk.whole:
             bulk.ask = _threads.Ask(part[2])

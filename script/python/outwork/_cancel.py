@@ -38,7 +38,7 @@ def throw(link, call):
         return  # it has ended
     import ctypes
 
-    with link.state:  # the thread does nothing else meanwhile
+    with link.guard:  # the thread does nothing else meanwhile
         thread = call.thread
         if thread and call.halted() and not call.busy:
             call.thrown = call.raised = True
@@ -47,7 +47,7 @@ def throw(link, call):
 
 def settle(link, call, ident):
     """Returns when nothing is raised on this thread any more for a call that has ended."""
-    with link.state:
+    with link.guard:
         pass  # who has seen it run has raised it by then
     if call.thrown:
         import ctypes

@@ -5,7 +5,8 @@ nothing to do, and runs what it has read. While it runs somebody's code, the wat
 (_threads) takes the right after a moment, so that cancellation and other calls are
 heard; it gives it back with the next call. No other thread reads: an exception that
 cancels a call could be raised in the middle of a read there, and what was read would
-be lost.
+be lost. Once the manager has said SHUTDOWN the watch alone reads, for the calls that
+still run.
 """
 
 import _signal
@@ -111,7 +112,8 @@ class Link:
         self.jobs, self.spare, self.queue, self.quick, self.current = [], [], [], {}, {}
         self.main = get_ident()
         self.right, self.nudge, self.alarm = (_thread.allocate_lock() for _ in range(3))
-        self.turn, self.state = Turn(), _thread.RLock()  # of the threads
+        # The guard is of who rests, and of who is about to have something raised where.
+        self.turn, self.guard = Turn(), _thread.RLock()
         self.nudge.acquire()
         self.alarm.acquire()
         _signal.signal(_signal.SIGINT, self.interrupt)

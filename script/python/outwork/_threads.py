@@ -71,7 +71,7 @@ def dispatch(link, call):
 
 def hand(link, call, wait):
     """Gives the call to a thread that has nothing to do, or has it wait for one."""
-    with link.state:
+    with link.guard:
         give = link.spare and link.spare.pop()
         if wait and not give:
             link.queue.append(call)
@@ -102,7 +102,7 @@ def work(link, call):
 
     while True:
         link.run(call, code)
-        with link.state:  # or a call comes to wait between the two looks, and does so for ever
+        with link.guard:  # or a call comes to wait between the two looks, and does so for ever
             call = link.queue and link.queue.pop(0)
             if not call:
                 link.spare.append(give)
@@ -160,7 +160,7 @@ class Busy:
         self.link, self.call = link, call if call and call.thread == get_ident() else _link.Call(0, 0)
 
     def __enter__(self):
-        with self.link.state:  # what is about to be raised comes here
+        with self.link.guard:  # what is about to be raised comes here
             self.call.busy += 1
 
     def __exit__(self, *_):

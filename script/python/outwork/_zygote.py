@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 
-from outwork import _link, _run
+from outwork import _link, _run, _threads
 from outwork._values import decode, encode
 
 CHILDREN = {}  # calls by the number of the process that they are for
@@ -28,8 +28,9 @@ def run(call):
     for fd in call.files:
         os.close(fd)
     call.files, CHILDREN[pid] = [], call
-    link.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, encode([pid, 0, ""]))
-    reap(link)  # it may have ended before it was known
+    with _threads.Busy(link, call):
+        link.send(call.id, _link.MESSAGE, _link.PROGRESS, 0, encode([pid, 0, ""]))
+        reap(link)  # it may have ended before it was known
 
 
 def live(link, files):
@@ -57,8 +58,6 @@ def live(link, files):
         fresh.before_reply()
         status = 0
     except BaseException as e:
-        from outwork import _threads
-
         _threads.end(link, e)
     finally:
         os._exit(status)

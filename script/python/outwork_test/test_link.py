@@ -760,7 +760,7 @@ class Dispatch(unittest.TestCase):
 
         class Spare(list):
             def append(self, give):
-                if link.state._is_owned():  # who dispatches has to wait until it rests
+                if link.guard._is_owned():  # who dispatches has to wait until it rests
                     _thread.start_new_thread(_threads.dispatch, (link, second))
                 else:
                     _threads.dispatch(link, second)
