@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,6 +96,20 @@ func TestAbuseDenialsOnASmallDisk(t *testing.T) {
 	smallDisk(t, "9m") // 8 are kept
 	d := abused(t)
 	d.unless = " are not recorded\n" // the more time it takes, the more counts there are: some have no room
+	d.ended = func() {
+		all := 0
+		for _, r := range d.records(func(r record) bool { return r.Event == "denied" || r.Event == "others" }) {
+			all += max(1, r.Count)
+		}
+		if _, rest, ok := strings.Cut(d.log.String(), "audit.jsonl: "); ok && strings.HasSuffix(rest, d.unless) {
+			n := 0
+			fmt.Sscan(rest, &n)
+			all += n
+		}
+		if all != 10_000 {
+			t.Errorf("%d denials are recorded, or told of as not recorded", all)
+		}
+	}
 	for uid := uint32(40_000); uid < 40_200; uid++ {
 		s := connectAs(t, realm.User{UID: uid, GID: uid})
 		s.greet()

@@ -47,6 +47,7 @@ type testDaemon struct {
 	log     *syncBuffer
 	stopped bool
 	unless  string // it may fail at its end, if that is in its log
+	ended   func() // looks at its records and its log then
 }
 
 // program is the tests' program under a name of its own.
@@ -86,6 +87,9 @@ func launchDaemon(t *testing.T, args ...string) *testDaemon {
 	}
 	t.Cleanup(func() {
 		d.stop()
+		if d.ended != nil {
+			d.ended()
+		}
 		if info, err := os.Lstat(auditPath); err == nil && info.Mode().IsRegular() {
 			d.records(nil) // whole lines alone
 		}
