@@ -676,33 +676,62 @@ class Between(Case):
         self.assertEqual(handles, [_link.PROGRESS, _link.REPLY])
 
     def test_busy_when_it_is_about_to_be_raised(self):
-        """What cancels a call that has just begun to use the link raises it before that."""
-        link, c, got = _link.Link(None, None, {}), _link.Call(1, WINDOW), []
+        """What cancels a call that is just beginning to use the link raises it before that."""
         from outwork import _cancel, _threads
 
-        started = _thread.allocate_lock()
-        started.acquire()
+        link, got, here = _link.Link(None, None, {}), [], _thread.get_ident()
+        started, go = _thread.allocate_lock(), _thread.allocate_lock()
+        started.acquire(), go.acquire()
+
+        class Guard:
+            """Tells that somebody has to wait for it."""
+
+            lock = _thread.RLock()
+
+            def __enter__(self):
+                if not self.lock.acquire(False):
+                    got.append("waits")
+                    self.lock.acquire()
+
+            def __exit__(self, *_):
+                self.lock.release()
+
+        class Looked(_link.Call):
+            """When it has been seen not to be busy, it goes on."""
+
+            n = 0
+
+            @property
+            def busy(self):
+                n = self.n
+                if _thread.get_ident() == here:
+                    go.release()
+                    until(lambda: got)
+                return n
+
+            @busy.setter
+            def busy(self, n):
+                self.n = n
 
         def work():
             c.thread = _thread.get_ident()
             started.release()
             try:
-                while not c.thrown:
-                    with _threads.Busy(link, c):
-                        for _ in range(99):
-                            got.append(c.thrown)
-                while True:
-                    pass
+                go.acquire()
+                with _threads.Busy(link, c):
+                    got.append("uses the link")
+                    while True:
+                        pass
             except KeyboardInterrupt:
                 got.append("raised")
 
+        link.guard, c = Guard(), Looked(1, WINDOW)
         c.cancelled = True
         _thread.start_new_thread(work, ())
         started.acquire()
-        while not c.thrown:
-            _cancel.throw(link, c)
-        until(lambda: got and got[-1] == "raised")
-        self.assertNotIn(True, got, "it was raised in the link's code")
+        _cancel.throw(link, c)
+        until(lambda: got[-1] == "raised")
+        self.assertEqual(got, ["waits", "raised"])
 
 
 def reply_of(stream, payload):
