@@ -61,3 +61,42 @@ func TestFreezeWhileMuchWaits(t *testing.T) {
 	c.Close()
 	<-sent
 }
+
+// Freeze waits for an ACK that is being taken in: behind the next connection's JOIN, which
+// knows of more, it would be one that takes back what was said.
+func TestFreezeWhileAckIsTaken(t *testing.T) {
+	ours, other := transport.Pair()
+	defer other.Close()
+	c := New(Config{Redial: time.Minute})
+	defer c.Close()
+	if err := c.Attach(ours, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Send([][]byte{make([]byte, 100)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	c.pushers.Wait()
+	l := c.now.Load()
+	if err := transport.SendAll(other, [][]byte{count(nil, ack, 50)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	read := make(chan error)
+	go func() {
+		_, _, err := c.Recv([][]byte{make([]byte, 100)})
+		read <- err
+	}()
+	for buf := make([]byte, 1<<20); !bytes.Contains(buf[:runtime.Stack(buf, true)], []byte("(*Conn).take(")); {
+		runtime.Gosched()
+	}
+	l.mu.Lock()
+	users := l.users
+	l.mu.Unlock()
+	c.mu.Unlock()
+	if users != 1 {
+		t.Errorf("%d use the connection of which an ACK is taken in", users)
+	}
+	if err := <-read; err != mux.ErrAgain {
+		t.Error(err)
+	}
+}

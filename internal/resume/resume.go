@@ -137,8 +137,12 @@ func (c *Conn) Recv(bufs [][]byte) (int, []*os.File, error) {
 			return 0, nil, c.absent()
 		}
 		n, r, err := l.in.read(l.t, bufs)
-		if err == nil {
-			c.received.Add(uint64(n)) // while l is used: Freeze waits for that
+		switch { // while l is used: Freeze waits for that, and the next connection knows more than an ACK of l's
+		case err != nil:
+		case n > 0:
+			c.received.Add(uint64(n))
+		default:
+			c.take(r)
 		}
 		l.leave()
 		c.heard(l)
@@ -150,8 +154,6 @@ func (c *Conn) Recv(bufs [][]byte) (int, []*os.File, error) {
 		case n > 0:
 			c.acknowledge(2 * ackEvery)
 			return n, nil, nil
-		default:
-			c.take(r)
 		}
 	}
 	return 0, nil, c.absent()
