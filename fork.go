@@ -43,7 +43,7 @@ type forked struct {
 func (f *forked) call(args *forkArgs) {
 	defer close(f.ended)
 	call := &link.Call{Progress: func(pid, _ int64, _ string) {
-		if f.pid.CompareAndSwap(0, pid) {
+		if pid > 0 && f.pid.CompareAndSwap(0, pid) { // no other number is of a process, and 0 would begin it twice
 			close(f.began)
 		}
 	}}
