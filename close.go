@@ -43,7 +43,8 @@ func (m *Manager) stop() []*Worker {
 }
 
 // Close ends all workers now: calls that run end with a [*LostError]. A worker
-// gets SIGTERM, and SIGKILL after the grace. It returns when no process,
+// gets SIGTERM, and SIGKILL after the grace; one whose end is not told 10 s after that, for it
+// hangs in its kernel or its host lies, is given up. It returns when no other process,
 // goroutine or file of the manager's is left, and may be called again. A Stdout
 // or Stderr that blocks holds it up. Its error is the first of writing to them, or that the
 // process which starts workers was killed: what they left behind may live on.

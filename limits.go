@@ -2,7 +2,6 @@ package outwork
 
 import (
 	"errors"
-	"syscall"
 	"time"
 
 	"github.com/outwork-go/outwork/internal/link"
@@ -30,7 +29,7 @@ func (w *Worker) kill(why error) {
 	}
 	w.blameLocked(why)
 	if w.launched {
-		go w.proc.Signal(syscall.SIGKILL)
+		go w.finish()
 	}
 }
 
@@ -55,7 +54,7 @@ func (w *Worker) live() {
 	defer w.mu.Unlock()
 	w.launched = true
 	if w.killed != nil {
-		go w.proc.Signal(syscall.SIGKILL)
+		go w.finish()
 	}
 }
 

@@ -101,7 +101,7 @@ func (m *Manager) newWorker(ctx context.Context, t *Target) (*Worker, error) {
 		return nil, err
 	}
 	m.beginning++
-	w := &Worker{m: m, name: name, limits: t.limits(), strictGrace: t.pooled, same: t.Program == "" && t.Lang == "", readying: make(chan struct{}, 1), ready: make(chan struct{}), done: make(chan struct{})}
+	w := &Worker{m: m, name: name, limits: t.limits(), strictGrace: t.pooled, same: t.Program == "" && t.Lang == "", exits: make(chan exited, 1), readying: make(chan struct{}, 1), ready: make(chan struct{}), done: make(chan struct{})}
 	if t.confined() {
 		w.level, w.sandbox = t.Sandbox.Level, t.Sandbox
 	}

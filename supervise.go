@@ -2,11 +2,13 @@ package outwork
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"syscall"
 	"time"
 
 	"github.com/outwork-go/outwork/internal/starter"
+	"github.com/outwork-go/outwork/lost"
 )
 
 // Bounds of a worker's end.
@@ -14,21 +16,28 @@ const (
 	exitDrain  = 50 * time.Millisecond  // for what a dead process wrote to its link
 	tailDrain  = 100 * time.Millisecond // for its output, when the sink is slow
 	exitedSoon = 200 * time.Millisecond // for a process whose link has ended to exit by itself
+	killedLate = 10 * time.Second       // for one that was killed, until it is given up
 )
+
+// exited is how a process ended, or why nobody knows.
+type exited struct {
+	exit starter.Exit
+	lost error
+}
 
 // supervise sees the worker to its end.
 func (w *Worker) supervise() {
-	exited := make(chan starter.Exit, 1)
 	go func() {
 		exit, err := w.proc.Wait()
-		if w.ended.lost = err; err != nil {
+		if err != nil {
 			exit = starter.Exit{Code: -1}
 		}
-		exited <- exit
+		w.tell(exited{exit, err})
 	}()
 	forced := false
+	var end exited
 	select {
-	case w.ended.exit = <-exited:
+	case end = <-w.exits:
 		w.settle()
 		// Its results may still lie in the socket: they count.
 		select {
@@ -38,19 +47,51 @@ func (w *Worker) supervise() {
 		}
 	case <-w.link.Done():
 		select {
-		case w.ended.exit = <-exited:
+		case end = <-w.exits:
 		case <-time.After(w.patience()):
 			forced = true
-			w.proc.Signal(syscall.SIGKILL)
-			w.ended.exit = <-exited
+			w.finish()
+			end = <-w.exits
 		}
 		w.settle()
 	}
-	w.ended.err = w.link.Err()
+	w.ended.exit, w.ended.lost, w.ended.err = end.exit, end.lost, w.link.Err()
 	drained := w.lastOutput()
 	w.ended.cause = w.ended.why(w.limits, forced)
 	w.leave(drained)
 }
+
+// finish kills the process. One whose end is not told then is given up: a host may lie, and
+// what hangs in its kernel, or is another user's by now, does not hear.
+func (w *Worker) finish() {
+	if _, ok := w.proc.(*imagined); !ok { // its goroutines are ours
+		time.AfterFunc(killedLate, w.abandon)
+	}
+	w.proc.Signal(syscall.SIGKILL)
+}
+
+// abandon ends the wait for a process that was killed.
+func (w *Worker) abandon() {
+	err := errUnkillable
+	p, there := w.proc.(there)
+	if there {
+		err = fmt.Errorf("%w: %w", lost.Host, err)
+	}
+	w.tell(exited{starter.Exit{Code: -1}, err})
+	if there {
+		p.Abandon() // which is told as an end too, and counts no more
+	}
+}
+
+// tell tells how the process ended: what is told first counts.
+func (w *Worker) tell(e exited) {
+	select {
+	case w.exits <- e:
+	default:
+	}
+}
+
+var errUnkillable = fmt.Errorf("its process was killed, and its end was not told within %v", killedLate)
 
 // lastOutput delivers what the process has printed, and keeps its last words. It reports whether
 // the sink has taken all.

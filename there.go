@@ -121,10 +121,14 @@ type there struct {
 // Wait is of process.
 func (p there) Wait() (starter.Exit, error) {
 	exit, err := p.Process.Wait()
-	if _, cut := errors.AsType[*agent.LostError](err); cut {
-		<-p.h.gone
-		if err = lost.Host; p.h.cause != nil {
-			err = fmt.Errorf("%w: %w", err, p.h.cause)
+	if cut, ok := errors.AsType[*agent.LostError](err); ok {
+		why := cut.Err
+		if p.h.agent.Err() != nil { // else it has let go of this process alone
+			<-p.h.gone
+			why = p.h.cause
+		}
+		if err = lost.Host; why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
 		}
 	}
 	return exit, err

@@ -33,6 +33,7 @@ type Worker struct {
 	level   string         // of the sandbox that it must have; "": none is asked for
 	sandbox sandbox.Config // of which that is the level
 	spent   atomic.Int64   // bytes of output, where Limits.Output counts them
+	exits   chan exited    // how the process ended: tell
 	one     chan struct{}  // in atomic mode, holds the token of the one call
 	done    chan struct{}
 
@@ -215,7 +216,13 @@ func (w *Worker) shutdown(ctx context.Context) error {
 // Close ends the worker now, as Manager.Close does for all. It always returns
 // nil.
 func (w *Worker) Close() error {
-	w.end(func() { w.proc.Signal(w.last()) })
+	w.end(func() {
+		if s := w.last(); s == syscall.SIGKILL {
+			w.finish()
+		} else {
+			w.proc.Signal(s)
+		}
+	})
 	return nil
 }
 
@@ -229,7 +236,7 @@ func (w *Worker) last() syscall.Signal {
 }
 
 // end asks the worker to end, if nobody has yet, kills it when it takes longer
-// than the grace, and waits until nothing of it is left.
+// than the grace, and waits until nothing of it is left, or it is given up.
 func (w *Worker) end(ask func()) {
 	w.mu.Lock()
 	first := !w.closed
@@ -238,7 +245,7 @@ func (w *Worker) end(ask func()) {
 	if first {
 		w.host.forsake(w)
 		ask()
-		timer := time.AfterFunc(w.m.grace(), func() { w.proc.Signal(syscall.SIGKILL) })
+		timer := time.AfterFunc(w.m.grace(), w.finish)
 		defer timer.Stop()
 	}
 	w.gone()

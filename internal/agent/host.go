@@ -139,6 +139,8 @@ func (p *Process) Wait() (starter.Exit, error) {
 		}
 		if d, ok := errors.AsType[*link.Down](err); ok {
 			err = d.Err
+		} else {
+			err = fmt.Errorf("it tells nothing of the process any more: %w", err)
 		}
 		return starter.Exit{Code: -1}, &LostError{err}
 	}
@@ -158,12 +160,12 @@ func (e *StartError) Error() string { return e.Err.Error() }
 // Unwrap is the reason.
 func (e *StartError) Unwrap() error { return e.Err }
 
-// LostError is a process whose agent is lost.
+// LostError is a process whose agent is lost, or has let go of it.
 type LostError struct{ Err error }
 
 func (e *LostError) Error() string { return fmt.Sprintf("its host is lost: %v", e.Err) }
 
-// Unwrap is why the agent is lost.
+// Unwrap is why.
 func (e *LostError) Unwrap() error { return e.Err }
 
 const signalTimeout = 5 * time.Second

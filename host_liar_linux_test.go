@@ -1,0 +1,96 @@
+package outwork_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/host"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/internal/mux"
+	"github.com/outwork-go/outwork/internal/transport"
+	"github.com/outwork-go/outwork/lost"
+	"github.com/outwork-go/outwork/sandbox"
+)
+
+func init() {
+	usualRoles["liar that is silent"] = func() { lieAsAgent(func(p *link.Relayed, _ mux.Transport) { <-p.Done() }) }
+	usualRoles["liar that lets go"] = func() {
+		lieAsAgent(func(p *link.Relayed, t mux.Transport) {
+			b := frame.Header{Length: 2, Stream: p.ID(), Kind: frame.Reset}.Append(nil)
+			transport.SendAll(t, [][]byte{append(b, 0, byte(mux.Cancelled))}, nil)
+		})
+	}
+}
+
+// lieAsAgent is an agent whose processes are none: it takes each signal, and does what then
+// says besides.
+func lieAsAgent(then func(*link.Relayed, mux.Transport)) {
+	in, errIn := unix.Dup(0)
+	out, errOut := unix.Dup(1)
+	t, err := transport.NewPipes(os.NewFile(uintptr(in), "in"), os.NewFile(uintptr(out), "out"))
+	if err = errors.Join(errIn, errOut, err); err != nil {
+		panic(err)
+	}
+	type signal struct {
+		ID     uint32
+		Signal int
+	}
+	taken := link.Own("agent.signal", "this test", func(context.Context, *signal) (*struct{}, error) { return &struct{}{}, nil })
+	l := link.New(t, link.Config{
+		Side: mux.WorkerSide, Serving: true, NoFiles: true, Paced: true, Errors: &link.Errors{}, Alive: link.Silence,
+		Functions: link.RegistryOf(taken), Hello: link.Hello{Name: "agent", Confinement: "none"},
+		Relay: func(p *link.Relayed) {
+			p.Began(1)
+			then(p, t)
+		},
+	})
+	<-l.Done()
+}
+
+type liarHop string
+
+func (h liarHop) String() string { return "liar://" + string(h) }
+
+func (liarHop) Direct() {}
+
+func (h liarHop) Command(string) []string {
+	return []string{"env", usualRole + "=liar that " + string(h), "/proc/" + strconv.Itoa(os.Getpid()) + "/exe"}
+}
+
+// A host that answers, and does not tell the end of a process, keeps nobody waiting for ever.
+func TestHostTellsNoEnd(t *testing.T) {
+	for lie, c := range map[string]struct {
+		limits sandbox.Limits
+		cause  lost.Cause
+	}{
+		"is silent": {limits: sandbox.Limits{WallTime: time.Millisecond}}, // of which it is killed, as far as the host says
+		"lets go":   {cause: lost.Host},
+	} {
+		t.Run(lie, func(t *testing.T) {
+			nothingLeft(t)
+			m := outwork.Manager{Grace: time.Millisecond, Hops: map[string]func(string) (host.Hop, error){
+				"liar": func(lie string) (host.Hop, error) { return liarHop(lie), nil },
+			}}
+			defer soon(t, "close", func() { m.Close() })
+			if _, err := m.Check(within(t), outwork.Target{Host: "liar://" + lie}); err == nil {
+				t.Fatal("it tells what it is")
+			} // but it has greeted
+			w, err := m.Begin(within(t), outwork.Target{Host: "liar://" + lie, Limits: c.limits})
+			if err != nil {
+				t.Fatal(err)
+			}
+			soon(t, "its end", func() { <-w.Done() })
+			if err := w.Err(); c.cause != "" && !errors.Is(err, c.cause) {
+				t.Errorf("not for %q: %v", c.cause, err)
+			}
+		})
+	}
+}
