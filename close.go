@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/outwork-go/outwork/internal/tcp"
 )
 
 // Shutdown takes no more calls, lets those that run finish, and ends all workers
@@ -80,12 +82,16 @@ func (m *Manager) Close() error {
 	return m.closeErr
 }
 
-// closeDoors ends all listening. m.mu is held before and after.
+// closeDoors ends all listening, and returns when nobody listens any more. m.mu is held
+// before and after.
 func (m *Manager) closeDoors() {
+	if !m.started {
+		return
+	}
+	m.await(func() bool { return !m.silencing })
 	doors, listeners := m.doors, m.listeners
-	m.doors, m.listeners = nil, map[io.Closer]bool{}
+	m.doors, m.listeners, m.silencing = map[string]tcp.Door{}, map[io.Closer]bool{}, true
 	m.mu.Unlock()
-	defer m.mu.Lock()
 	for _, d := range doors {
 		d.Close()
 	}
@@ -93,6 +99,9 @@ func (m *Manager) closeDoors() {
 		l.Close()
 	}
 	m.following.Wait()
+	m.mu.Lock()
+	m.silencing = false
+	m.change()
 }
 
 // change wakes those who await something. m.mu is held.

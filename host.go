@@ -68,18 +68,12 @@ func (m *Manager) hello() link.Hello {
 	return link.Hello{Build: buildID(), Confinement: "none", PID: os.Getpid()}
 }
 
-// lasting makes the host one that is to connect back. m.mu is held.
-func (h *hostConn) lasting(back string) (err error) {
-	if boot.Near(h.hop) {
-		return fmt.Errorf("connect back: %s leads to this machine, and has nowhere to come back from", h.url)
-	}
-	if h.door, err = h.m.door(back); err != nil {
-		return err
-	}
+// lasting makes the host one that is to connect back to d.
+func (h *hostConn) lasting(d tcp.Door) {
+	h.door = d
 	h.stream = resume.New(resume.Config{Silence: link.Silence, Redial: tcp.Redial(h.m.Redial)})
 	h.stream.Begin(h.ahead)
 	h.agent = agent.NewLastingHost(h.stream, h.m.hello())
-	return nil
 }
 
 // reach begins to reach the host. What was asked of it before goes along.

@@ -3,6 +3,7 @@ package outwork
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +43,8 @@ func (m *Manager) hostAt(ctx context.Context, hops []string, back string) (*host
 	return nil, errors.New("no host is named")
 }
 
-func (m *Manager) hostVia(from boot.Place, hops []string, back string) (*hostConn, error) {
+// hostVia is hostAt from one place on.
+func (m *Manager) hostVia(from boot.Place, hops []string, address string) (*hostConn, error) {
 	hop, err := m.hop(hops)
 	if err != nil {
 		return nil, err
@@ -52,19 +54,31 @@ func (m *Manager) hostVia(from boot.Place, hops []string, back string) (*hostCon
 	if m.closing {
 		return nil, ErrClosed
 	}
-	url, key := strings.Join(hops, " "), hostKey(hops, back)
+	url, key := strings.Join(hops, " "), hostKey(hops, address)
 	if h := m.hosts[key]; h != nil && !h.over() {
 		return h, nil
 	}
 	if _, ok := hop.(joinHop); ok {
 		return nil, m.notJoined(url)
 	}
+	var back tcp.Door
+	if address != "" && len(hops) == 1 {
+		if boot.Near(hop) {
+			return nil, fmt.Errorf("connect back: %s leads to this machine, and has nowhere to come back from", url)
+		}
+		if back, err = m.door(address); err != nil {
+			return nil, err
+		}
+		if h := m.hosts[key]; h != nil && !h.over() {
+			return h, nil // somebody else was quicker
+		}
+	}
 	h := m.newHost(url, len(hops))
 	h.key, h.from, h.hop, h.ahead = key, from, hop, transport.NewDeferred()
-	if back == "" || len(hops) > 1 {
+	if back == nil {
 		h.agent = agent.NewHost(h.ahead, m.hello(), link.Silence)
-	} else if err := h.lasting(back); err != nil {
-		return nil, err
+	} else {
+		h.lasting(back)
 	}
 	m.hosts[key] = h
 	m.allHosts[h] = true

@@ -48,15 +48,26 @@ func joins() (link.Hello, error) {
 func (j joining) Open(open func(tcp.Listening) (io.Closer, error)) error {
 	m := j.m
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.setup(); m.closing {
+		m.mu.Unlock()
 		return ErrClosed
 	}
-	l, err := open(m.listening())
-	if err == nil {
-		m.listeners[l] = true
+	m.beginning++
+	defer m.doneBeginning()
+	common := m.listening()
+	m.mu.Unlock()
+	l, err := open(common) // which may have to ask for the address of a name
+	if err != nil {
+		return err
 	}
-	return err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listeners[l] = true
+	if m.closing {
+		m.closeDoors()
+		return ErrClosed
+	}
+	return nil
 }
 
 // Closed is of tcp.Manager.

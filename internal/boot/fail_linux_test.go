@@ -63,17 +63,18 @@ func TestStalls(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string
 		stage host.Stage
+		stall time.Duration
 	}{
-		"at first":   {nothing, host.Connect},
-		"said hello": {"echo Welcome; " + nothing, host.Shell},
-		"agent":      {`AGENT=silent; export AGENT; exec /bin/sh -c "$1"`, host.Handshake},
-		"upload":     {`eval "$(printf %s "$1" | sed 's/while IFS.*/kill -STOP $$/')"`, host.Upload},
+		"at first":   {nothing, host.Connect, 300 * time.Millisecond},
+		"said hello": {"echo Welcome; " + nothing, host.Shell, 300 * time.Millisecond},
+		"agent":      {`AGENT=silent; export AGENT; exec /bin/sh -c "$1"`, host.Handshake, 5 * time.Second}, // the upload before is unpacked meanwhile
+		"upload":     {`eval "$(printf %s "$1" | sed 's/while IFS.*/kill -STOP $$/')"`, host.Upload, 300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settle(t)
 			o := options()
-			o.Stall = 300 * time.Millisecond
-			fails(t, place(t), script(c.text), o, c.stage, "nothing came from it, and nothing could be sent, for 300ms")
+			o.Stall = c.stall
+			fails(t, place(t), script(c.text), o, c.stage, "nothing came from it, and nothing could be sent, for "+c.stall.String())
 		})
 	}
 }

@@ -296,7 +296,7 @@ func (b *boot) reach() (*Reached, error) {
 	}
 	b.lap(host.Handshake)
 	return &Reached{
-		Transport: &handed{b.t, b.in}, Sent: b.sent, Process: process{b.proc, b.kill},
+		Transport: handOn(b.t, b.in), Sent: b.sent, Process: process{b.proc, b.kill},
 		Fresh: b.fresh, Dir: b.dir, Verified: b.how, Facts: (*host.Facts)(b.facts), Times: b.times,
 		words: &b.words,
 	}, nil

@@ -29,6 +29,9 @@ const (
 	// lastWords is how long a command that has closed its standard output may take
 	// to end.
 	lastWords = 2 * time.Second
+	// killedLate is how long one may take to end that was killed: another user's does not
+	// notice, and a host may not tell.
+	killedLate = 5 * time.Second
 )
 
 // marker begins what the stage says, as frame.Magic what the agent does.
@@ -54,7 +57,8 @@ type session struct {
 	replies int
 	ended   error // why nothing more comes
 
-	last    atomic.Int64 // when something moved, as UnixNano
+	began   time.Time    // the clock of last, which nobody sets
+	last    atomic.Int64 // when something moved, in ns
 	asking  atomic.Int32 // questions that a person thinks about
 	asked   atomic.Bool  // there were questions
 	prompts atomic.Int32 // that were seen and not yet taken
@@ -97,7 +101,7 @@ var (
 func open(ctx context.Context, place Place, args []string, ask Ask, s *session) error {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
 	s.ctx, s.kill = ctx, kill
-	s.buf = make([]byte, 32<<10)
+	s.buf, s.began = make([]byte, 32<<10), time.Now()
 	s.news, s.quit, s.out = make(chan struct{}, 1), make(chan struct{}), make(chan [][]byte, maxQueue)
 	s.idle = make(chan struct{}, 1)
 	s.moved()
@@ -119,7 +123,7 @@ func open(ctx context.Context, place Place, args []string, ask Ask, s *session) 
 	return nil
 }
 
-func (s *session) moved() { s.last.Store(time.Now().UnixNano()) }
+func (s *session) moved() { s.last.Store(int64(time.Since(s.began))) }
 
 // wrap makes ask stop the clock, until a notice is over too.
 func (s *session) wrap(ask Ask) Ask {
@@ -289,7 +293,7 @@ func (s *session) look() error {
 	if d := s.denied.Load(); d != nil {
 		return d
 	}
-	if s.asking.Load() == 0 && time.Since(time.Unix(0, s.last.Load())) > s.stall {
+	if s.asking.Load() == 0 && time.Since(s.began)-time.Duration(s.last.Load()) > s.stall {
 		return errStalled
 	}
 	return nil
@@ -421,8 +425,8 @@ func (s *session) hand() error {
 	return nil
 }
 
-// abort ends the command, and returns how it ended. After io.EOF it may end by itself
-// first.
+// abort ends the command, and returns how it ended, as far as that is told. After io.EOF it
+// may end by itself first.
 func (s *session) abort(why error) starter.Exit {
 	over := make(chan starter.Exit, 1)
 	go func() {
@@ -446,12 +450,20 @@ func (s *session) abort(why error) starter.Exit {
 	}
 	if !waited {
 		s.proc.Signal(syscall.SIGKILL) // one that has ended is no error
-		s.kill()
-		exit = <-over
-		exit.Code = -1
 	}
 	s.kill()
-	s.close()
+	s.close() // which is the end of its input too
+	if waited {
+		return exit
+	}
+	select {
+	case exit = <-over:
+	case <-time.After(killedLate):
+		if p, ok := s.proc.(interface{ Abandon() }); ok {
+			p.Abandon()
+		}
+	}
+	exit.Code = -1
 	return exit
 }
 
