@@ -116,6 +116,9 @@ func (h *hostConn) live() {
 		h.agent.Fail(err)
 	}
 	close(h.ready)
+	if err == nil && h.behind() {
+		err = h.agent.Outlast(h.ctx, min(tcp.Redial(h.m.Redial)+2*link.Silence, link.LastingSilence)) // what is wrong is told as the host's loss
+	}
 	if err == nil && h.door != nil && h.connectBack() && boot.LetsGo(h.hop) {
 		r.Process.Signal(sigTerm)
 		h.bury(r.Process, exitSoon)
@@ -271,25 +274,51 @@ func cutSince(cuts func() (n uint64, now bool)) func() bool {
 // cuts is how often the host was cut off, or one on the way to it, with which it is; and
 // whether it is just now.
 func (h *hostConn) cuts() (n uint64, now bool) {
-	for {
-		gaps, silent := h.agent.Gaps()
+	for on := range h.way {
+		gaps, silent := on.agent.Gaps()
 		n, now = n+gaps, now || silent
-		if h.stream != nil {
-			n += h.stream.Joins()
-			now = now || !h.stream.Joined()
+		if on.stream != nil {
+			n += on.stream.Joins()
 		}
+	}
+	return n, now || h.parted()
+}
+
+// way is the host and those through which it is reached, the nearest last.
+func (h *hostConn) way(yield func(*hostConn) bool) {
+	for yield(h) {
 		f, ok := h.from.(far)
 		if !ok {
-			return n, now
+			return
 		}
 		h = f.h
 	}
 }
 
+// behind reports whether the host is reached through one that may be cut off, and come back.
+func (h *hostConn) behind() bool {
+	for on := range h.way {
+		if on != h && on.stream != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// parted reports whether the host, or one on the way to it, is cut off.
+func (h *hostConn) parted() bool {
+	for on := range h.way {
+		if on.stream != nil && !on.stream.Joined() {
+			return true
+		}
+	}
+	return false
+}
+
 // forsake is for a worker that ends: it waits for no host that is still being reached, or is
 // cut off.
 func (h *hostConn) forsake(w *Worker) {
-	if h == nil || h.arrived() && (h.stream == nil || h.stream.Joined()) {
+	if h == nil || h.arrived() && !h.parted() {
 		return
 	}
 	if p, ok := w.proc.(there); ok {

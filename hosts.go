@@ -75,10 +75,13 @@ func (m *Manager) hostVia(from boot.Place, hops []string, address string) (*host
 	}
 	h := m.newHost(url, len(hops))
 	h.key, h.from, h.hop, h.ahead = key, from, hop, transport.NewDeferred()
-	if back == nil {
-		h.agent = agent.NewHost(h.ahead, m.hello(), link.Silence)
-	} else {
+	switch {
+	case back != nil:
 		h.lasting(back)
+	case h.behind():
+		h.agent = agent.NewHostBehind(h.ahead, m.hello())
+	default:
+		h.agent = agent.NewHost(h.ahead, m.hello(), link.Silence)
 	}
 	m.hosts[key] = h
 	m.allHosts[h] = true

@@ -24,6 +24,7 @@ import (
 	"github.com/outwork-go/outwork/internal/gate"
 	"github.com/outwork-go/outwork/internal/mux"
 	"github.com/outwork-go/outwork/internal/resume"
+	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/sshtest"
 	"github.com/outwork-go/outwork/internal/transport"
 	"github.com/outwork-go/outwork/lost"
@@ -245,6 +246,31 @@ func TestJoinedHostStaysAway(t *testing.T) {
 	proxy.Cut()
 	if _, err = call.Result(); !errors.Is(err, lost.Host) || !strings.Contains(err.Error(), "did not come back within 1s") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A host behind one that has joined is cut off with that, and comes back with it; a worker
+// that is closed meanwhile is missed alone.
+func TestCutBehindJoinedHost(t *testing.T) {
+	m := &outwork.Manager{Log: slog.New(slog.DiscardHandler), Hops: near}
+	defer m.Close()
+	l, err := tcp.Listen(within(t), m, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := sshtestProxy(t, l.Addr())
+	joins(t, nil, joining{Address: proxy.address(), Token: token(t, l, tcp.Pass{Names: "a"})}).says("joined as a")
+	at := outwork.Target{Via: []string{"join://a"}, Host: "near://"}
+	one, other, first := started(t, m, at), started(t, m, at), started(t, m, outwork.Target{Host: "join://a"})
+	back := time.After(link.Silence + 5*time.Second) // longer than who was told nothing waits
+	proxy.Cut()
+	soon(t, "close", func() { one.Close() })
+	<-back
+	proxy.Resume()
+	for name, w := range map[string]*outwork.Worker{"there": first, "behind it": other} {
+		if n, err := double.Call(within(t), w, 21); n != 42 || err != nil {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
 	}
 }
 

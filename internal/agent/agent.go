@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/mux"
@@ -39,6 +40,20 @@ const where = "package agent"
 // newSignal is the function that signals a process; fn is nil on the side that calls.
 func newSignal(fn func(context.Context, *signalArgs) (*struct{}, error)) *link.Function {
 	return link.Own("agent.signal", where, fn)
+}
+
+// outlast is how long an agent is to bear silence.
+type outlast struct{ Silence time.Duration }
+
+// newOutlast is the function that says so; fn is nil on the side that calls.
+func newOutlast(fn func(context.Context, *outlast) (*struct{}, error)) *link.Function {
+	return link.Own("agent.outlast", where, fn)
+}
+
+// Outlast has the agent bear that much silence: a cut of the way to it does not end it then.
+func (h *Host) Outlast(ctx context.Context, silence time.Duration) error {
+	_, err := h.l.Call(ctx, h.longer, &outlast{silence}, nil)
+	return err
 }
 
 // sendAll is transport.SendAll of one piece.

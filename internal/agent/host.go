@@ -22,9 +22,10 @@ type Host struct {
 	signal *link.Function
 	reply  *link.Function // to a question
 	back   *link.Function
-	there  atomic.Bool   // the agent has greeted
-	answer time.Duration // how long it may take to answer a signal
-	lasts  bool          // it may be cut off, and come back
+	longer *link.Function // it is to be patient
+	there  atomic.Bool    // the agent has greeted
+	answer time.Duration  // how long it may take to answer a signal
+	lasts  bool           // it may be cut off, and come back
 }
 
 // NewLastingHost is NewHost over a stream that outlives its connections: an agent that says
@@ -35,15 +36,23 @@ func NewLastingHost(t *resume.Conn, hello link.Hello) *Host {
 	return h
 }
 
+// NewHostBehind is NewHost of one that is reached through a lasting one: it is cut off with
+// that. Outlast is to be called when it has greeted.
+func NewHostBehind(t mux.Transport, hello link.Hello) *Host {
+	h := NewHost(t, hello, 2*link.Silence) // the cut is noticed before
+	h.lasts = true
+	return h
+}
+
 // NewHost makes a Host of t, which an agent is, or will be, at the other end of: what
 // is started meanwhile is sent when t takes it. Nothing limits the time until the
 // agent speaks before Expect is called. When it has spoken, and then nothing comes from
 // it for silence (link.Silence, 0 is no limit), it is lost.
 func NewHost(t mux.Transport, hello link.Hello, silence time.Duration) *Host {
-	h := &Host{signal: newSignal(nil), reply: newAnswer(nil), back: newBack(nil), answer: signalTimeout}
+	h := &Host{signal: newSignal(nil), reply: newAnswer(nil), back: newBack(nil), longer: newOutlast(nil), answer: signalTimeout}
 	h.l = link.New(t, link.Config{
 		Side: mux.ManagerSide, NoFiles: true, Patient: true, Alive: silence, Paced: true,
-		Functions: link.RegistryOf(h.signal, h.reply, h.back), Errors: &link.Errors{}, Hello: hello,
+		Functions: link.RegistryOf(h.signal, h.reply, h.back, h.longer), Errors: &link.Errors{}, Hello: hello,
 	})
 	return h
 }

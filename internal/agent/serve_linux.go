@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -74,7 +75,7 @@ func serve(t mux.Transport, stream *resume.Conn, cfg link.Config, greeted func()
 	life, end := context.WithCancel(context.Background())
 	s.life = life
 	cfg.Side, cfg.Serving, cfg.NoFiles, cfg.Paced, cfg.Errors = mux.WorkerSide, true, true, true, &link.Errors{}
-	cfg.Functions = link.RegistryOf(newSignal(s.signal), newAnswer(s.answers), newBack(s.connectBack))
+	cfg.Functions = link.RegistryOf(newSignal(s.signal), newAnswer(s.answers), newBack(s.connectBack), newOutlast(bear))
 	cfg.Relay, cfg.RelayComes = s.relay, s.comes
 	l := link.New(t, cfg)
 	if _, err := l.Greeted(life); err == nil {
@@ -90,6 +91,15 @@ func serve(t mux.Transport, stream *resume.Conn, cfg link.Config, greeted func()
 		return errors.Join(why, err)
 	}
 	return err
+}
+
+// bear is agent.outlast.
+func bear(ctx context.Context, o *outlast) (*struct{}, error) {
+	if o.Silence < link.Silence || o.Silence > link.LastingSilence {
+		return nil, fmt.Errorf("silence of %v is not between %v and %v", o.Silence, link.Silence, link.LastingSilence)
+	}
+	link.From(ctx).Link().Outlast(o.Silence)
+	return &struct{}{}, nil
 }
 
 // standard is the link, which was the standard input and output: they are moved out

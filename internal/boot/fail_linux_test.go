@@ -65,10 +65,10 @@ func TestStalls(t *testing.T) {
 		stage host.Stage
 		stall time.Duration
 	}{
-		"at first":   {nothing, host.Connect, 300 * time.Millisecond},
-		"said hello": {"echo Welcome; " + nothing, host.Shell, 300 * time.Millisecond},
+		"at first":   {nothing, host.Connect, 3 * time.Second},
+		"said hello": {"echo Welcome; " + nothing, host.Shell, 3 * time.Second},
 		"agent":      {`AGENT=silent; export AGENT; exec /bin/sh -c "$1"`, host.Handshake, 5 * time.Second}, // the upload before is unpacked meanwhile
-		"upload":     {`eval "$(printf %s "$1" | sed 's/while IFS.*/kill -STOP $$/')"`, host.Upload, 300 * time.Millisecond},
+		"upload":     {`eval "$(printf %s "$1" | sed 's/while IFS.*/kill -STOP $$/')"`, host.Upload, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settle(t)

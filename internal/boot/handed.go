@@ -53,6 +53,12 @@ func (h *handed) unless(wait func() error) error {
 	return wait()
 }
 
+// Deaf reports whether nobody listens to what is below.
+func (h *handed) Deaf() bool {
+	t, ok := h.Transport.(interface{ Deaf() bool })
+	return ok && t.Deaf()
+}
+
 // process is one whose context ends with it.
 type process struct {
 	Process

@@ -118,6 +118,9 @@ func (l *Link) Close() error { return l.conn.Close() }
 // Config.Alive; and whether nothing comes just now.
 func (l *Link) Gaps() (n uint64, now bool) { return l.conn.Gaps() }
 
+// Outlast changes Config.Alive, of a link whose sides have greeted.
+func (l *Link) Outlast(silence time.Duration) { l.conn.Watch(silence) }
+
 // Owner is the Config's.
 func (l *Link) Owner() any { return l.cfg.Owner }
 

@@ -146,7 +146,7 @@ func (s *State) pause() []byte {
 }
 
 // Watch ends the link with a SilentError when nothing has come for that long. The
-// peer must have greeted: it is sent PINGs from then on. It is called once.
+// peer must have greeted: it is sent PINGs from then on. It is called again for another limit.
 func (c *Conn) Watch(limit time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
