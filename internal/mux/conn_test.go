@@ -651,3 +651,25 @@ func TestRestingManagerIsSlim(t *testing.T) {
 		}
 	})
 }
+
+// A short message that has to wait is copied: its sender may use the memory again.
+func TestQueuedIsCopied(t *testing.T) {
+	bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
+		uw.handle = func(ev mux.Event) error {
+			if ev.Kind != frame.Open {
+				return nil
+			}
+			w.Message(ev.Stream, frame.Progress, make([]byte, mux.UrgentMessage+1), false, nil)
+			b := []byte("the answer")
+			defer copy(b, "another's!")
+			return w.Queue(ev.Stream, frame.Reply, b, true, nil)
+		}
+		if err := call(t.Context(), m, "x"); err != nil {
+			t.Fatal(err)
+		}
+		events := um.seen()
+		if last := events[len(events)-1]; last.Handle != frame.Reply || string(last.Payload) != "the answer" {
+			t.Errorf("%s %q", last.Handle, last.Payload)
+		}
+	})
+}
