@@ -35,7 +35,8 @@ func Back(ctx context.Context) outwork.Callee { return hook.Back(ctx).(outwork.C
 
 // WithProgress makes f receive what functions that are called with the context
 // tell of their progress. It is called one call at a time for each worker,
-// before the call's result is delivered, and must be quick.
+// before the call returns, which waits for it also when ctx has ended: it must be
+// quick.
 func WithProgress(ctx context.Context, f func(done, total int64, label string)) context.Context {
 	return link.WithProgress(ctx, f)
 }

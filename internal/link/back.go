@@ -19,8 +19,8 @@ func (in *Incoming) Back(ctx context.Context, f *Function, args any) (any, error
 	return in.l.Call(ctx, f, args, &Call{opened: in.opening.Done})
 }
 
-// openBack keeps the result from overtaking a call back until that has been
-// sent. It is false when the result has left.
+// openBack keeps the result from overtaking a call back, or progress, until that
+// has been sent. It is false when the result has left.
 func (in *Incoming) openBack() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -94,3 +94,30 @@ func TestBackForAGivenUpCall(t *testing.T) {
 		t.Error("it ran, or the link ended:", l.Err())
 	}
 }
+
+// TestProgressHoldsNothing: whoever waits with the call's context asks it under the link's
+// lock, so progress must not reach for that with the call's own.
+func TestProgressHoldsNothing(t *testing.T) {
+	var in *Incoming
+	told := 0
+	record := func(sent bool, h frame.Header, _ []byte) { // under the link's lock
+		if !sent || h.Handle != frame.Progress {
+			return
+		}
+		told++
+		if !in.mu.TryLock() {
+			t.Error("the call is locked while its progress is sent")
+			return
+		}
+		in.mu.Unlock()
+	}
+	f := function("tell", func(ctx context.Context, _ int) (int, error) {
+		in = From(ctx)
+		in.Progress(1, 2, "half")
+		return 0, nil
+	})
+	m, _ := pair(t, byMemory, []*Function{f}, Config{}, Config{Record: record})
+	if _, err := call[int, int](t.Context(), m, f, 1, nil); err != nil || told != 1 {
+		t.Error(told, err)
+	}
+}

@@ -28,7 +28,8 @@ type Call struct {
 	raw    func(payload []byte, files []*os.File) error
 	ctx    context.Context // of the call, for what its result streams
 
-	// Progress, when set before the call, is called by the reader.
+	// Progress, when set before the call, is called by the reader, and not any more when
+	// the call has returned, which waits for it.
 	Progress func(done, total int64, label string)
 	// Grants are the functions that the peer may call back meanwhile.
 	Grants map[string]*Function
@@ -47,6 +48,7 @@ type Call struct {
 	err     error
 	late    []byte // a long result that the caller decodes itself
 	landing *landings
+	telling sync.WaitGroup // Progress runs; none is added once over
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -233,10 +235,23 @@ func (c *Call) onProgress(ev mux.Event) error {
 	if err := progressPlan.only(ev.Payload, &p, "PROGRESS"); err != nil {
 		return err
 	}
-	if c.Progress != nil {
-		c.Progress(p.Done, p.Total, p.Label)
+	if c.Progress == nil || !c.tell() {
+		return nil
 	}
+	defer c.telling.Done()
+	c.Progress(p.Done, p.Total, p.Label)
 	return nil
+}
+
+// tell keeps the call from returning while its progress is told. It is false when the
+// call is over.
+func (c *Call) tell() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.telling.Add(1)
+	}
+	return !c.over
 }
 
 func (c *Call) onReply(ev mux.Event) error {
@@ -368,6 +383,7 @@ func (c *Call) finish(err error) (any, error) {
 		p.end(err != nil)
 	}
 	c.takeBack(err != nil, land)
+	c.telling.Wait() // the other side has heard by now
 	if err == nil {
 		return c.result, nil
 	}

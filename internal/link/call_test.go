@@ -322,3 +322,49 @@ func TestResetTellsWhy(t *testing.T) {
 		}
 	}
 }
+
+// TestProgressBeforeTheEnd: a call that is given up returns when no progress of it is
+// being told any more. Its worker hears at once.
+func TestProgressBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release, heard, told := make(chan bool), make(chan bool, 1), make(chan bool)
+		block := function("block", func(context.Context, int) (int, error) { <-release; return 0, nil })
+		f := function("tell", func(ctx context.Context, _ int) (int, error) {
+			From(ctx).Progress(1, 2, "half")
+			<-ctx.Done()
+			heard <- true
+			From(ctx).Progress(2, 2, "late")
+			return 0, ctx.Err()
+		})
+		m, w := pair(t, byMemory, []*Function{block, f}, Config{}, Config{})
+		rest := func() { time.Sleep(5 * mux.Tick); synctest.Wait() }
+		go call[int, int](t.Context(), m, block, 1, nil) // it reads
+		rest()
+		ctx, cancel := context.WithCancel(t.Context())
+		var labels []string
+		ended := make(chan error, 1)
+		go func() {
+			_, err := call[int, int](ctx, m, f, 1, &Call{Progress: func(_, _ int64, label string) {
+				<-told
+				labels = append(labels, label)
+			}})
+			ended <- err
+		}()
+		rest()
+		cancel()
+		rest()
+		if len(heard) != 1 || len(ended) != 0 {
+			t.Errorf("%d heard of it, %d ended", len(heard), len(ended))
+		}
+		close(told)
+		if err := <-ended; !errors.Is(err, context.Canceled) || len(labels) != 1 || labels[0] != "half" {
+			t.Errorf("%v, %q", err, labels)
+		}
+		close(release)
+		if err := m.Quiet(t.Context()); err != nil || len(labels) != 1 {
+			t.Error(err, labels)
+		}
+		m.Close()
+		w.Close()
+	})
+}

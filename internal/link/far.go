@@ -98,13 +98,13 @@ func (p *part) stays() bool {
 type manager Link
 
 // Fetch is of pages.Peer.
-func (m *manager) Fetch(b *pages.Block) error {
+func (m *manager) Fetch(ctx context.Context, b *pages.Block) error {
 	l := (*Link)(m)
 	payload, err := readPlan.bytes(&readRequest{b.Share(), b.Off, b.N})
 	if err != nil {
 		return err
 	}
-	err = l.conn.Ask(context.Background(), frame.ReadContainer, payload, b.N+answerRoom, &fetching{l, b})
+	err = l.conn.Ask(ctx, frame.ReadContainer, payload, b.N+answerRoom, &fetching{l, b})
 	return l.downed(err, false)
 }
 

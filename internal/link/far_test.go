@@ -147,6 +147,55 @@ func TestFar(t *testing.T) {
 	})
 }
 
+// TestFarWithoutARequest: a reader whose context ends while no stream is free for what it
+// asks returns, and one that waits for the same bytes gets them.
+func TestFarWithoutARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const there = 1 << 20
+		release := make(chan bool)
+		src := reader(func(p []byte, off int64) (int, error) {
+			<-release
+			return len(p), nil
+		})
+		held := container.FromReaderAt(src, 2*there, container.Live{})
+		m, w := pair(t, byMemory, nil, Config{NoFiles: true, Streams: 1, Container: shelf(held)}, Config{NoFiles: true})
+		c, err := w.Shared(t.Context(), "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(ctx context.Context, off int64) <-chan error {
+			ended := make(chan error, 1)
+			go func() {
+				_, err := container.ReadAt(ctx, c, make([]byte, 10), off)
+				ended <- err
+			}()
+			synctest.Wait()
+			return ended
+		}
+		first := read(t.Context(), 0) // has the stream
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		gone, stays := read(ctx, there), read(t.Context(), there)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case err := <-gone:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		default:
+			t.Error("it waits on")
+		}
+		close(release)
+		if err := errors.Join(<-first, <-stays); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+		m.Close()
+		w.Close()
+	})
+}
+
 // TestFarOverDistance: reading in sequence reaches the link's bandwidth.
 func TestFarOverDistance(t *testing.T) {
 	for _, d := range []distance{

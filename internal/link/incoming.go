@@ -24,7 +24,7 @@ type Incoming struct {
 
 	deadline time.Time // zero: none
 
-	mu    sync.Mutex
+	mu    sync.Mutex    // not held over what takes the Conn's lock: a wait there asks the context
 	done  chan struct{} // made by the first Done
 	err   error
 	timer *time.Timer
@@ -33,7 +33,7 @@ type Incoming struct {
 	bare  bool // the result has been sent: no calls back any more
 	begun bool // see begin
 
-	opening sync.WaitGroup // calls back that are being sent; none is added once bare
+	opening sync.WaitGroup // calls back and progress that are being sent; none is added once bare
 
 	memory int64 // what l.decoded has of it; under the Link's lock
 
@@ -66,11 +66,11 @@ func (in *Incoming) Progress(done, total int64, label string) {
 	if err != nil {
 		return
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.bare {
-		in.l.conn.Message(in.st, frame.Progress, b, false, nil)
+	if !in.openBack() {
+		return
 	}
+	defer in.opening.Done()
+	in.l.conn.Message(in.st, frame.Progress, b, false, nil)
 }
 
 // Deadline is of context.Context.

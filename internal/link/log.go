@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 // are cut. A record that is longer than twice that, all in all, breaks a rule.
 const MaxRecord = 256 << 10
 
-// Log sends a record to the manager, and may shorten it. While LogQueue bytes
-// wait to be written it waits, and after LogWait it drops the record, which is
-// counted; the count arrives with the next one. Records from before the
-// handshake follow it.
+// Log sends a record to the manager, and may shorten it, but not its attributes'
+// Paths where they are. While LogQueue bytes wait to be written it waits, and after
+// LogWait it drops the record, which is counted; the count arrives with the next one.
+// Records from before the handshake follow it.
 func (l *Link) Log(r *Record) {
 	r.Dropped = l.dropped.Swap(0)
 	b, err := r.bytes()
@@ -78,21 +79,26 @@ func (r *Record) bytes() ([]byte, error) {
 
 func (r *Record) clip() {
 	budget := MaxRecord
-	cut := func(s *string) {
-		if len(*s) > budget {
-			*s = (*s)[:max(budget, 0)] + " …"
+	cut := func(s string) string {
+		if len(s) > budget {
+			s = s[:max(budget, 0)] + " …"
 		}
-		*s = clip(*s)
-		budget -= len(*s)
+		s = clip(s)
+		budget -= len(s)
+		return s
 	}
-	cut(&r.Message)
-	cut(&r.Source.Function)
-	cut(&r.Source.File)
+	r.Message = cut(r.Message)
+	r.Source.Function = cut(r.Source.Function)
+	r.Source.File = cut(r.Source.File)
 	for i := range r.Attrs {
-		for j := range r.Attrs[i].Path {
-			cut(&r.Attrs[i].Path[j])
+		a := &r.Attrs[i]
+		for j, name := range a.Path {
+			if short := cut(name); short != name {
+				a.Path = slices.Clone(a.Path) // it may be that of other records too
+				a.Path[j] = short
+			}
 		}
-		cut(&r.Attrs[i].Text)
+		a.Text = cut(a.Text)
 	}
 }
 

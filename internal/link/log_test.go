@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,5 +108,23 @@ func TestLongRecords(t *testing.T) {
 		if err := recordPlan.only(b, &got, "it"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestKeysAreShared: all records of a logger have the keys that it was given (Logger.With).
+func TestKeysAreShared(t *testing.T) {
+	path := []string{"gr\xffup", "key"}
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			rec := Record{Message: strings.Repeat("x", MaxRecord-6), Attrs: []Attr{{Path: path, Text: "value"}}}
+			if _, err := rec.bytes(); err != nil || rec.Attrs[0].Path[0] == path[0] {
+				t.Errorf("%q, %v", rec.Attrs[0].Path, err)
+			}
+		})
+	}
+	wg.Wait()
+	if path[0] != "gr\xffup" || path[1] != "key" {
+		t.Errorf("%q", path)
 	}
 }

@@ -11,8 +11,9 @@ import (
 // Handler is the layer above a Conn.
 type Handler interface {
 	// Handle takes one event. Events come one at a time and in order, from
-	// whichever goroutine reads, which holds no lock. An error ends the link, and
-	// closes the event's files.
+	// whichever goroutine reads, which holds no lock: while it blocks nothing is read,
+	// but what is queued is written. An error ends the link, and closes the event's
+	// files.
 	Handle(Event) error
 	// Closed is called once, in a goroutine of its own, when the link has ended.
 	Closed(error)
@@ -33,7 +34,8 @@ type Handler interface {
 //	       and so does a new serving goroutine when the function is still running after a tick
 //
 // In the same way there is one right to write: whoever finds it free writes what
-// all have queued.
+// all have queued. Who reads writes before it waits; while a handler keeps it from that,
+// a tick does.
 //
 // Files that are given to a Conn to be sent are its own from then on, whether or
 // not they are sent.

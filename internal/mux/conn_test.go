@@ -651,3 +651,81 @@ func TestRestingManagerIsSlim(t *testing.T) {
 		}
 	})
 }
+
+// A short message that has to wait is copied: its sender may use the memory again.
+func TestQueuedIsCopied(t *testing.T) {
+	bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
+		uw.handle = func(ev mux.Event) error {
+			if ev.Kind != frame.Open {
+				return nil
+			}
+			w.Message(ev.Stream, frame.Progress, make([]byte, mux.UrgentMessage+1), false, nil)
+			b := []byte("the answer")
+			defer copy(b, "another's!")
+			return w.Queue(ev.Stream, frame.Reply, b, true, nil)
+		}
+		if err := call(t.Context(), m, "x"); err != nil {
+			t.Fatal(err)
+		}
+		events := um.seen()
+		if last := events[len(events)-1]; last.Handle != frame.Reply || string(last.Payload) != "the answer" {
+			t.Errorf("%s %q", last.Handle, last.Payload)
+		}
+	})
+}
+
+// A handler that blocks keeps nothing from leaving: neither what others queue meanwhile,
+// nor what was queued before it.
+func TestWritingBehindAHandlerThatBlocks(t *testing.T) {
+	for name, waits := range map[string]bool{"of who waits": true, "of the idle goroutine": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m, w *mux.Conn, um, uw *upper) {
+				uw.handle = func(mux.Event) error { return nil }
+				st, err := m.Open(t.Context(), frame.CallFunction, nil, false, nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rest()
+				release := make(chan struct{})
+				um.handle = func(ev mux.Event) error {
+					if ev.Handle == frame.Progress {
+						m.Queue(st, frame.Item, []byte("queued before"), false, nil)
+					} else {
+						<-release
+					}
+					return nil
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				if waits {
+					var never mux.Waiter
+					go m.Wait(ctx, &never)
+					rest()
+				}
+				theirs := uw.seen()[0].Stream
+				w.Queue(theirs, frame.Progress, nil, false, nil)
+				w.Queue(theirs, frame.Item, nil, false, nil)
+				w.Flush() // both in one write, and so in one read
+				rest()
+				check := func(what string) {
+					t.Helper()
+					events := uw.seen()
+					if last := events[len(events)-1]; string(last.Payload) != what {
+						t.Errorf("%q is not there, %q is", what, last.Payload)
+					}
+				}
+				check("queued before")
+				for _, what := range []string{"meanwhile", "and then"} {
+					m.Message(st, frame.Item, []byte(what), false, nil)
+					rest()
+					check(what)
+				}
+				m.Reset(st, mux.Cancelled, "given up")
+				rest()
+				check("given up")
+				cancel()
+				close(release)
+				rest()
+			})
+		})
+	}
+}

@@ -7,8 +7,9 @@ import (
 	"github.com/outwork-go/outwork/internal/frame"
 )
 
-// Tick is how long a handler's function may keep the right to read, and how
-// long it stays free before an idle goroutine takes it: one to two ticks.
+// Tick is how long a handler's function may keep the right to read, how long
+// that stays free before an idle goroutine takes it, and how long what is queued
+// waits for a reader whose handler blocks: one to two ticks.
 const Tick = time.Millisecond
 
 // Lend runs f, a handler's function, in the goroutine that reads, and lets the
@@ -74,7 +75,8 @@ func (c *Conn) startTick() {
 	}
 }
 
-// tick takes a right that has been lent or free since the last tick.
+// tick takes a right that has been lent or free since the last tick, and writes for a
+// holder that has been handling what it read since then.
 func (c *Conn) tick() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,9 +84,11 @@ func (c *Conn) tick() {
 	c.seen = c.acts
 	c.ticking = false
 	switch {
-	case c.err != nil || c.right == held:
+	case c.err != nil, c.right == held && (c.polling || !c.writable()):
 	case !same, c.idler && !c.idling: // the last idle goroutine is on its way out
 		c.startTick()
+	case c.right == held:
+		c.flush(false)
 	case c.right == lent || c.serving:
 		c.serveNow()
 		c.flush(false) // replies that waited behind the slow function

@@ -180,6 +180,9 @@ func (r *reader) handle(c *Conn, mine uint64) error {
 		if !ok {
 			continue
 		}
+		if c.writable() {
+			c.startTick() // the handler may block
+		}
 		c.mu.Unlock()
 		err = c.h.Handle(ev)
 		c.mu.Lock()

@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"unicode/utf8"
@@ -89,7 +90,8 @@ func (s *State) putEnd(st *Stream, h frame.Header, payload []byte, files []*os.F
 }
 
 // send queues c on st: at once when it is small, nothing of st waits and there is
-// credit.
+// credit. A payload is kept that is long, or whose sender hears when it was sent; any
+// other is copied.
 func (s *State) send(st *Stream, c chunk) {
 	if st.stopped || st.ending || !st.sendOpen {
 		s.discard(st, c)
@@ -98,6 +100,9 @@ func (s *State) send(st *Stream, c chunk) {
 	h := frame.Header{Stream: st.ID, Kind: c.kind, Handle: c.handle, Length: uint32(len(c.payload))}
 	if len(st.queue) > 0 || c.begun || len(c.payload) > UrgentMessage || st.credit < cost(h) ||
 		c.kind == frame.Data && len(c.payload) > 0 && st.pipe == nil || !s.hurries(st, c) {
+		if c.sent == nil && !c.begun && len(c.payload) <= UrgentMessage {
+			c.payload = bytes.Clone(c.payload) // its memory may be used again
+		}
 		st.queue = append(st.queue, c)
 		st.ending = c.end
 		s.makeReady(st)

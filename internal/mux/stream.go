@@ -89,7 +89,7 @@ func (c *Conn) OpenBulk(ctx context.Context, user any) (*Stream, error) {
 	return c.Open(ctx, frame.Bulk, nil, false, nil, user)
 }
 
-// Message sends a message on st.
+// Message sends a message on st. The payload is copied unless it is long.
 func (c *Conn) Message(st *Stream, handle frame.Handle, payload []byte, end bool, files []*os.File) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,8 +99,7 @@ func (c *Conn) Message(st *Stream, handle frame.Handle, payload []byte, end bool
 }
 
 // Queue is Message for a handler that is about to return to the reader, which
-// writes soon: replies to what was read together leave together. The payload is
-// copied unless it is long.
+// writes soon: replies to what was read together leave together.
 func (c *Conn) Queue(st *Stream, handle frame.Handle, payload []byte, end bool, files []*os.File) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -63,7 +63,7 @@ func (c *Conn) afterWrite(ctx context.Context, ok func() bool) bool {
 
 // flush writes what is queued, unless somebody does already. One that has just
 // queued something and waits next (yield) leaves the writing to who reads,
-// which writes before it blocks; or lets others that are about to write queue
+// which writes before it waits; or lets others that are about to write queue
 // theirs first.
 func (c *Conn) flush(yield bool) {
 	if !c.writable() || yield && c.readerWrites() {
@@ -109,9 +109,15 @@ func (c *Conn) writable() bool {
 }
 
 // readerWrites reports whether the holder of the right to read will look at the
-// queue before it blocks or lets the right go. (The idle goroutine, which is no
-// leader, does not.)
-func (c *Conn) readerWrites() bool { return c.right == held && c.leader != nil && !c.polling }
+// queue before it waits or lets the right go. (The idle goroutine, which is no
+// leader, does not.) When a handler keeps it from that, a tick writes.
+func (c *Conn) readerWrites() bool {
+	if c.right != held || c.leader == nil || c.polling {
+		return false
+	}
+	c.startTick()
+	return true
+}
 
 // endWriting gives the right to write back. When the link has ended, nobody
 // takes it again.

@@ -51,7 +51,7 @@ func (l *library) source(limit int64, immutable bool) *Source {
 	return s
 }
 
-func (l *library) Fetch(b *Block) error {
+func (l *library) Fetch(_ context.Context, b *Block) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if b.Share() != 7 || b.N < 1 || b.N > maxBlock || b.Off < 0 || b.Off+b.N > int64(len(l.data)) {

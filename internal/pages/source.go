@@ -27,10 +27,10 @@ import (
 // Peer has the bytes, and knows containers by their shares. It is safe for
 // concurrent use.
 type Peer interface {
-	// Fetch asks for b, and waits for nothing but room to ask. When it is answered
-	// b.Done is called, also while Fetch runs. It need not be called when the
-	// peer is lost: Source.Lost is.
-	Fetch(b *Block) error
+	// Fetch asks for b, and waits for nothing but room to ask, until ctx ends. When it
+	// is answered b.Done is called, also while Fetch runs. It need not be called when
+	// the peer is lost: Source.Lost is.
+	Fetch(ctx context.Context, b *Block) error
 
 	// Wait waits until b is done, ctx ends or the peer is lost: then it fails.
 	Wait(ctx context.Context, b *Block) error
@@ -158,7 +158,7 @@ func (s *Source) readAt(ctx context.Context, p []byte, off int64) (n int, err er
 func (s *Source) some(ctx context.Context, p []byte, off int64) (int, error) {
 	b, asks := s.need(off, int64(len(p)))
 	for _, a := range asks {
-		s.ask(a)
+		s.ask(ctx, a)
 	}
 	data, err := s.await(ctx, b)
 	if err != nil && s.isLost() == nil && ctx.Err() == nil {
@@ -247,9 +247,10 @@ func (s *Source) allMissingLocked(from, to int64, now time.Time) bool {
 	return true
 }
 
-// ask sends a request. A block whose request cannot be sent has failed.
-func (s *Source) ask(b *Block) {
-	if err := s.peer.Fetch(b); err != nil {
+// ask sends a request. A block whose request cannot be sent has failed, also for others
+// that wait for it: they ask themselves, as for any block that fails.
+func (s *Source) ask(ctx context.Context, b *Block) {
+	if err := s.peer.Fetch(ctx, b); err != nil {
 		b.Done(nil, err)
 	}
 }
@@ -277,13 +278,13 @@ func (b *Block) result() (data []byte, err error, done bool) {
 }
 
 // exactly asks for what is read and nothing around it: a block may fail for bytes
-// that nobody wants.
+// that nobody wants, or with the context of who asked for it.
 func (s *Source) exactly(ctx context.Context, p []byte, off int64) (int, error) {
 	b := &Block{s: s, Off: off, N: min(int64(len(p)), maxBlock), began: time.Now()}
 	s.cache.mu.Lock()
 	s.stats.Fetched += b.N
 	s.cache.mu.Unlock()
-	s.ask(b)
+	s.ask(ctx, b)
 	data, err := s.await(ctx, b)
 	return copy(p, data), err
 }
