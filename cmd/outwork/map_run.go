@@ -120,6 +120,9 @@ func (m *mapping) work(ctx context.Context) error {
 		return &startError{unconfined{err}}
 	}
 	defer pool.Close()
+	if m.python() {
+		pool.Recycle = pythonFiles
+	}
 	for in, o := range m.how().Batches(ctx, pool, m.join, m.do, m.inputs) {
 		if err := m.take(ctx, in, &o); err != nil {
 			m.fatal(err)
