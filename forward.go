@@ -58,13 +58,10 @@ func (f *forwarder) WithGroup(name string) slog.Handler {
 	return &g
 }
 
-// maxAttrs bounds the attributes of a record, groups taken apart.
-const maxAttrs = 1000
-
-// appendAttr adds a, with its groups taken apart.
+// appendAttr adds a, with its groups taken apart, if there is room.
 func appendAttr(attrs []link.Attr, path []string, a slog.Attr) []link.Attr {
 	v := a.Value.Resolve()
-	if len(attrs) >= maxAttrs || a.Equal(slog.Attr{}) {
+	if len(attrs) >= link.MaxAttrs || a.Equal(slog.Attr{}) {
 		return attrs
 	}
 	if v.Kind() == slog.KindGroup {

@@ -73,6 +73,42 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// logsDeep logs attributes that lie in more groups than cross.
+var logsDeep = outwork.Func("test.logs.deep", func(context.Context, struct{}) (struct{}, error) {
+	const groups = 1000
+	with, in := slog.Default(), slog.String("key", "deep")
+	for range groups {
+		with, in = with.WithGroup("with"), slog.Group("in", in)
+	}
+	with.Info("with", "key", "deep")
+	slog.Info("in", in)
+	return struct{}{}, nil
+})
+
+// TestLogsOfManyGroups: a record whose attributes lie too deep comes with fewer groups.
+func TestLogsOfManyGroups(t *testing.T) {
+	logger, lines := records(slog.LevelInfo)
+	m := outwork.Manager{Log: logger}
+	w := started(t, &m, outwork.Target{})
+	if _, err := logsDeep.Call(within(t), w, struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	got := lines(t)
+	if len(got) != 2 {
+		t.Fatalf("got %v", got)
+	}
+	for _, r := range got {
+		name, groups := fmt.Sprint(r["msg"]), 0
+		for inner, ok := r[name].(map[string]any); ok; inner, ok = r[name].(map[string]any) {
+			r = inner
+			groups++
+		}
+		if groups != 63 || r["key"] != "deep" {
+			t.Errorf("%s: %d groups with %v", name, groups, r)
+		}
+	}
+}
+
 var enabled = outwork.Func("test.enabled", func(ctx context.Context, level int) (bool, error) {
 	return slog.Default().Enabled(ctx, slog.Level(level)), nil
 })

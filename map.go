@@ -76,9 +76,9 @@ func (o Mapping[A, R]) With(ctx context.Context, p *Pool, do func(context.Contex
 // do works on the inputs in their order, and tells what becomes of each as soon as it knows, by emit
 // with its place in batch: an error there is that input's alone. The first one of which it has told nothing
 // is what the worker works on. So when the worker is lost, or do returns an error, or Mapping.Timeout has
-// passed since the last was told, it is that one's: it is tried again, or that is its outcome, as With
-// has it; those behind it are done in other batches. It must tell of all before it returns nil.
-// What is told twice, or too late, is dropped.
+// passed since the last was told (then the cause of ctx is context.DeadlineExceeded), it is that one's: it
+// is tried again, or that is its outcome, as With has it; those behind it are done in other batches. It
+// must tell of all before it returns nil. What is told twice, or too late, is dropped.
 func (o Mapping[A, R]) Batches(ctx context.Context, p *Pool, join func(batch []A, next A) bool, do func(ctx context.Context, w *Worker, batch []A, emit func(i int, r R, err error)) error, inputs iter.Seq[A]) iter.Seq2[A, Outcome[R]] {
 	return o.mapped(ctx, p, join, do, inputs)
 }

@@ -51,15 +51,15 @@ func (t *attempt[A, R]) limited() (context.Context, context.CancelFunc) {
 	case len(t.batch) == 1:
 		return context.WithTimeout(t.m.ctx, t.m.o.Timeout)
 	}
-	ctx, cancel := context.WithCancel(t.m.ctx)
+	ctx, cancel := context.WithCancelCause(t.m.ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer = time.AfterFunc(t.m.o.Timeout, func() { t.expire(cancel) })
-	return ctx, cancel
+	return ctx, func() { cancel(nil) }
 }
 
 // expire ends the attempt, unless it has ended.
-func (t *attempt[A, R]) expire(cancel context.CancelFunc) {
+func (t *attempt[A, R]) expire(cancel context.CancelCauseFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := slices.Index(t.told, false)
@@ -71,7 +71,7 @@ func (t *attempt[A, R]) expire(cancel context.CancelFunc) {
 		return
 	}
 	t.late = t.batch[i]
-	cancel()
+	cancel(context.DeadlineExceeded)
 }
 
 // emit tells of one input.

@@ -1,6 +1,7 @@
 package outwork
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,9 @@ func TestAttemptExpires(t *testing.T) {
 		<-ctx.Done()
 		if took := time.Since(began); took != time.Second+time.Millisecond || at.late != inputs[1] {
 			t.Errorf("it expired after %v, late is %+v", took, at.late)
+		}
+		if cause := context.Cause(ctx); cause != context.DeadlineExceeded {
+			t.Errorf("its cause is %v", cause)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package outwork
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"reflect"
@@ -15,7 +16,8 @@ import (
 // field, of type *Stream[T], of a function's argument or result, or one of them
 // itself. At most a window of elements is under way (256 KiB at first, up to 4
 // MiB): who produces waits for who reads. Elements of type []byte and string
-// cross raw.
+// cross raw, and like others have 16 MiB at most: one that is larger ends the
+// stream with an error.
 //
 // A stream in an argument can be read while the function runs. One in a result
 // is read by the caller after Call has returned: to its end, or until All's
@@ -130,11 +132,19 @@ func (s *Stream[T]) pump(send func([]byte) error, positional bool) error {
 func (s *Stream[T]) encode(buf *bytes.Buffer, v *T, positional bool) ([]byte, error) {
 	switch p := any(v).(type) {
 	case *[]byte:
-		return *p, nil
+		return *p, checkRaw(len(*p))
 	case *string:
-		return []byte(*p), nil
+		return []byte(*p), checkRaw(len(*p))
 	}
 	buf.Reset()
 	err := s.plan.Append(buf, v, positional)
 	return buf.Bytes(), err
+}
+
+// checkRaw is the error for an element of n bytes, which no plan looks at.
+func checkRaw(n int) error {
+	if n > codec.MaxMessage {
+		return fmt.Errorf("an element of %d bytes is more than the %d of a message", n, codec.MaxMessage)
+	}
+	return nil
 }

@@ -163,6 +163,56 @@ func TestStreamBothWays(t *testing.T) {
 	})
 }
 
+// slabs is a result of elements that have so many bytes each.
+var slabs = outwork.Func("test.slabs", func(_ context.Context, sizes []int) (*outwork.Stream[[]byte], error) {
+	return outwork.StreamOf(func(yield func([]byte, error) bool) {
+		for _, n := range sizes {
+			if !yield(make([]byte, n), nil) {
+				return
+			}
+		}
+	}), nil
+})
+
+// TestStreamOfTooLargeElements: what is larger than a message ends its stream, and nothing else.
+func TestStreamOfTooLargeElements(t *testing.T) {
+	everywhere(t, func(t *testing.T, _ *outwork.Manager, w *outwork.Worker) {
+		const most = 16 << 20
+		is := func(where string, err error) {
+			t.Helper()
+			if _, ok := errors.AsType[*outwork.RemoteError](err); !ok || !strings.Contains(err.Error(), "an element of 16777217 bytes is more than the 16777216 of a message") {
+				t.Errorf("%s: %T %v", where, err, err)
+			}
+		}
+		back, err := slabs.Call(within(t), w, []int{most, most + 1, 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sizes []int
+		for b, e := range back.All() {
+			if err = e; e == nil {
+				sizes = append(sizes, len(b))
+			}
+		}
+		if !slices.Equal(sizes, []int{most}) {
+			t.Errorf("got elements of %d bytes", sizes)
+		}
+		is("back", err)
+		there, err := relays.Call(within(t), w, outwork.StreamOf(func(yield func(string, error) bool) {
+			yield(strings.Repeat("x", most+1), nil)
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err = range there.All() {
+		}
+		is("there", err)
+		if r, err := sum.Call(within(t), w, outwork.StreamOf(count(3, nil))); err != nil || r.Items != 3 {
+			t.Errorf("the worker afterwards: %+v, %v", r, err)
+		}
+	})
+}
+
 type (
 	digestArgs  struct{ Data io.Reader }
 	digestReply struct {

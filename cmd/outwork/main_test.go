@@ -31,9 +31,15 @@ func TestMain(m *testing.M) {
 		if os.Getenv(hostsVariable) != "" {
 			placed, checker = pretended, pretendedCheck
 		}
+		if n, err := strconv.Atoi(os.Getenv(pythonFilesVariable)); err == nil {
+			pythonFiles = n
+		}
 		main()
 	}, "asks": asks})
 }
+
+// pythonFilesVariable stands for pythonFiles.
+const pythonFilesVariable = "TEST_PYTHON_FILES"
 
 // hostsVariable makes hosts folders of this machine: where the variable's folder has one
 // of a host's name, workers there start in it, with the name as $HOST. Other hosts cannot

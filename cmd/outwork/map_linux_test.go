@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/internal/ptytest"
 )
 
@@ -191,15 +192,42 @@ func killsOne(r *running, mark string) bool {
 	return false
 }
 
-// What is the end of its worker is told with its cause, and costs itself alone. In Python, for
-// Starlark can do nothing of that.
-func TestMapOfWhatEndsItsWorker(t *testing.T) {
+func needPython(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
 		t.Skip("Python is not installed: apt-get install python3")
 	}
+}
+
+// An interpreter is replaced before the manager can keep no more of what it was shared.
+func TestMapReplacesInterpreters(t *testing.T) {
+	needPython(t)
+	if pythonFiles > link.MaxPaged {
+		t.Errorf("an interpreter does %d files, and may have %d", pythonFiles, link.MaxPaged)
+	}
+	t.Setenv(pythonFilesVariable, "2")
+	out, err := command(t, "map", "-q", "--sandbox=none", "--workers", "1", "-r", script(t, "id.py", "import os\ndef main(c): return os.getpid()"), fill(t, 6)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[any]int{}
+	for _, l := range mapLines(t, out) {
+		if files[l.Value]++; files[l.Value] > 2 || l.Tries > 1 {
+			t.Errorf("%+v is file %d of its interpreter", l, files[l.Value])
+		}
+	}
+	if len(files) != 3 {
+		t.Errorf("interpreters by their files: %v", files)
+	}
+}
+
+// What is the end of its worker is told with its cause, and costs itself alone. In Python, for
+// Starlark can do nothing of that.
+func TestMapOfWhatEndsItsWorker(t *testing.T) {
+	needPython(t)
 	text := script(t, "ends.py", `
 import ctypes, os, signal, sys
 def main(c):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/each"
+	"github.com/outwork-go/outwork/internal/link"
 	"github.com/outwork-go/outwork/script/python"
 )
 
@@ -21,6 +22,10 @@ func pythonMap(w *outwork.Worker) *python.Module {
 // mapShare is the name that a file is shared under with the worker that it is for, unless it
 // is small.
 const mapShare = "file"
+
+// pythonFiles is how many files an interpreter does, until another takes its place: the manager
+// keeps a view of each that it was shared as long as it lives, and not of any number.
+var pythonFiles = link.MaxPaged / 4
 
 // python does one file.
 func (b *mapAttempt) python(ctx context.Context) error {

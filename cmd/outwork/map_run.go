@@ -120,6 +120,9 @@ func (m *mapping) work(ctx context.Context) error {
 		return &startError{unconfined{err}}
 	}
 	defer pool.Close()
+	if m.python() {
+		pool.Recycle = pythonFiles
+	}
 	for in, o := range m.how().Batches(ctx, pool, m.join, m.do, m.inputs) {
 		if err := m.take(ctx, in, &o); err != nil {
 			m.fatal(err)
@@ -222,10 +225,13 @@ func (m *mapping) load(ctx context.Context, w *outwork.Worker) error {
 	}
 	m.script.sandbox.tellOnce(m.job.manager.Stderr, w)
 	err := m.loadScript(ctx, w)
-	if _, said := errors.AsType[*outwork.RemoteError](err); said && ctx.Err() == nil {
-		m.fatal(unloaded(ctx, m.job.Name, err))
-	} else if err != nil && ctx.Err() == context.DeadlineExceeded { // of the file that happened to be first
+	_, said := errors.AsType[*outwork.RemoteError](err)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded) || context.Cause(ctx) == context.DeadlineExceeded: // of the file that happened to be first
 		m.fatal(&failure{status: statusFailed, Kind: kindTimeout, Message: "cannot load " + m.job.Name + " in the time that a file may take: see --file-timeout"})
+	case said && ctx.Err() == nil:
+		m.fatal(unloaded(ctx, m.job.Name, err))
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"fmt"
 	"math/big"
 	"reflect"
 	"time"
@@ -138,64 +139,88 @@ func isPointed(v any) bool {
 // EncodeArgument is EncodeValue for a Go program's own values: slices, arrays, maps
 // and pointers of other types cross as those of any, and values of named types as
 // what they are made of.
-func EncodeArgument(v any) ([]byte, error) { return EncodeValue(plain(v, 0)) }
+func EncodeArgument(v any) ([]byte, error) {
+	w := anyWalk{left: MaxMessage}
+	v, err := w.plain(v, 0)
+	if err != nil {
+		return nil, fmt.Errorf("value%w", err)
+	}
+	return EncodeValue(v)
+}
 
 // plain is v with slices, arrays, maps and pointers of any type as those that
-// EncodeValue knows, and values of named types as what they are made of.
-func plain(v any, depth int) any {
+// EncodeValue knows, and values of named types as what they are made of. It counts
+// what it makes: v may share much.
+func (w *anyWalk) plain(v any, depth int) (any, error) {
 	switch v.(type) {
 	case nil, bool, int, int64, uint64, float64, string, []byte, time.Time, *big.Int, *Exception:
-		return v
+		return v, nil
 	}
 	if depth > MaxDepth {
-		return v // the walk will say so
+		return nil, errTooDeep()
 	}
 	r := reflect.ValueOf(v)
 	switch v := v.(type) {
 	case Tuple:
-		return Tuple(plainList(r, depth))
+		list, err := w.plainList(r, depth)
+		return Tuple(list), err
 	case Set:
-		return Set(plainList(r, depth))
+		list, err := w.plainList(r, depth)
+		return Set(list), err
 	case Exception:
-		return &v
+		return &v, nil
 	}
 	switch r.Kind() {
 	case reflect.Slice:
 		if r.Type().Elem().Kind() == reflect.Uint8 {
-			return r.Bytes()
+			return r.Bytes(), nil
 		}
-		return plainList(r, depth)
+		return w.plainList(r, depth)
 	case reflect.Array:
-		return plainList(r, depth)
+		return w.plainList(r, depth)
 	case reflect.Map:
-		return plainMap(r, depth)
+		return w.plainMap(r, depth)
 	case reflect.Pointer:
 		if r.IsNil() {
-			return nil
+			return nil, nil
 		}
-		return plain(r.Elem().Interface(), depth+1)
+		return w.plain(r.Elem().Interface(), depth+1)
 	}
-	return plainScalar(r)
+	return plainScalar(r), nil
 }
 
-func plainList(r reflect.Value, depth int) []any {
+func (w *anyWalk) plainList(r reflect.Value, depth int) ([]any, error) {
+	if err := w.take(r.Len()); err != nil {
+		return nil, err
+	}
 	list := make([]any, r.Len())
 	for i := range list {
-		list[i] = plain(r.Index(i).Interface(), depth+1)
+		var err error
+		if list[i], err = w.plain(r.Index(i).Interface(), depth+1); err != nil {
+			return nil, below(indexStep(i), err)
+		}
 	}
-	return list
+	return list, nil
 }
 
-func plainMap(r reflect.Value, depth int) any {
+func (w *anyWalk) plainMap(r reflect.Value, depth int) (any, error) {
+	if err := w.take(2 * r.Len()); err != nil {
+		return nil, err
+	}
 	m := make(map[any]any, r.Len())
 	for it := r.MapRange(); it.Next(); {
-		k := plain(it.Key().Interface(), depth+1)
-		if k != nil && !reflect.TypeOf(k).Comparable() {
-			return r.Interface() // the walk will say so
+		k, err := w.plain(it.Key().Interface(), depth+1)
+		if err == nil && k != nil && !reflect.TypeOf(k).Comparable() {
+			return r.Interface(), nil // the walk will say so
 		}
-		m[k] = plain(it.Value().Interface(), depth+1)
+		if err == nil {
+			m[k], err = w.plain(it.Value().Interface(), depth+1)
+		}
+		if err != nil {
+			return nil, below(keyStep(it.Key().Interface()), err)
+		}
 	}
-	return m
+	return m, nil
 }
 
 func plainScalar(r reflect.Value) any {

@@ -2,6 +2,9 @@ package codec
 
 import (
 	"reflect"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -102,5 +105,52 @@ func TestEncodeArgument(t *testing.T) {
 		if _, err := EncodeArgument(v); err == nil {
 			t.Errorf("%T was encoded", v)
 		}
+	}
+}
+
+// TestEncodeArgumentIsBounded: what is endless, or nearly so, is not expanded first.
+func TestEncodeArgumentIsBounded(t *testing.T) {
+	type pointer *any
+	narrow, wide := any(0), any(0)
+	for range MaxDepth {
+		narrow = []any{narrow}
+	}
+	for range 6 {
+		wide = slices.Repeat([]any{wide}, 64)
+	}
+	loop := make([]any, 2)
+	loop[0], loop[1] = loop, loop
+	keyed := map[string]any{}
+	keyed["a"], keyed["b"] = keyed, keyed
+	var self any
+	self = pointer(&self)
+	tooDeep := "the value is nested deeper than 32 levels, or contains itself"
+	tooLarge := "the value is larger than the 16777216 bytes of a message"
+	for name, c := range map[string]struct {
+		give any
+		want string
+	}{
+		"a list that contains itself": {loop, "[0][0]: " + tooDeep},
+		"a map that contains itself":  {keyed, tooDeep},
+		"a pointer to itself":         {self, tooDeep},
+		"too deep":                    {[]any{narrow}, "[0][0]: " + tooDeep},
+		"shared again and again":      {wide, tooLarge},
+		"a list that is too long":     {make([]struct{}, 1<<30), "value: " + tooLarge},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := EncodeArgument(c.give)
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %.200v, want %q", name, err, c.want)
+		}
+		if made := (after.TotalAlloc - before.TotalAlloc) >> 20; made > 1024 {
+			t.Errorf("%s: it took %d MiB", name, made)
+		}
+	}
+	if b, err := EncodeArgument(narrow); err != nil {
+		t.Errorf("nested as deep as may be: %v", err)
+	} else if _, err := DecodeValue(b); err != nil {
+		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -212,6 +213,12 @@ var asManager = []struct {
 	}, "message"},
 	{"a huge log record", func(r *raw) {
 		r.control(frame.ForwardLog, mustBytes(&recordPlan, Record{Message: strings.Repeat("x", 600<<10), Attrs: []Attr{}}))
+	}, "quota"},
+	{"a log record of too many attributes", func(r *raw) {
+		r.control(frame.ForwardLog, mustBytes(&recordPlan, Record{Attrs: slices.Repeat([]Attr{{Path: []string{"k"}}}, MaxAttrs+1)}))
+	}, "quota"},
+	{"a log record of an attribute in too many groups", func(r *raw) {
+		r.control(frame.ForwardLog, mustBytes(&recordPlan, Record{Attrs: []Attr{{Path: make([]string, MaxPath+1)}}}))
 	}, "quota"},
 	{"LOG_LEVEL to a manager", func(r *raw) { r.control(frame.LogLevel, mustBytes(&levelPlan, levelMessage{0})) }, "handle"},
 	{"SHUTDOWN to a manager", func(r *raw) { r.control(frame.Shutdown, nil) }, "handle"},

@@ -26,6 +26,8 @@ const (
 const (
 	LogQueue  = 1 << 20     // bytes of log records that wait to be written
 	LogWait   = time.Second // then the worker waits so long, then drops
+	MaxAttrs  = 1000        // attributes of a log record
+	MaxPath   = 64          // names of one's path: its groups' and its key
 	MaxOutput = 64 << 10    // bytes of one OUTPUT
 )
 

@@ -65,8 +65,9 @@ func (l *Link) keepEarly(b []byte) bool {
 }
 
 // bytes is r as it crosses, cut where it is too long: its texts first, then all of
-// its attributes, of which there may be any number.
+// its attributes.
 func (r *Record) bytes() ([]byte, error) {
+	r.thin()
 	r.clip()
 	b, err := recordPlan.bytes(r)
 	if err == nil && len(b) > 2*MaxRecord {
@@ -75,6 +76,17 @@ func (r *Record) bytes() ([]byte, error) {
 		b, err = recordPlan.bytes(r)
 	}
 	return b, err
+}
+
+// thin leaves attributes out, and of those that lie too deep the innermost groups.
+func (r *Record) thin() {
+	r.Attrs = r.Attrs[:min(len(r.Attrs), MaxAttrs)]
+	for i := range r.Attrs {
+		a := &r.Attrs[i]
+		if key := len(a.Path) - 1; key >= MaxPath {
+			a.Path = append(a.Path[:MaxPath-1:MaxPath-1], a.Path[key])
+		}
+	}
 }
 
 func (r *Record) clip() {
@@ -109,6 +121,14 @@ func (l *Link) onLog(payload []byte) error {
 	var r Record
 	if err := recordPlan.only(payload, &r, "FORWARD_LOG"); err != nil {
 		return err
+	}
+	if len(r.Attrs) > MaxAttrs {
+		return frame.Violated("quota", "a log record of %d attributes", len(r.Attrs))
+	}
+	for i := range r.Attrs { // who puts groups together again goes as deep
+		if n := len(r.Attrs[i].Path); n > MaxPath {
+			return frame.Violated("quota", "a log record with an attribute in %d groups", n-1)
+		}
 	}
 	if l.cfg.Log != nil {
 		l.cfg.Log(r)

@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,14 +99,14 @@ func TestLongRecords(t *testing.T) {
 		"source":           {Source: Source{Function: long, File: long}, Attrs: []Attr{}},
 		"attributes":       {Message: "few", Attrs: []Attr{{Path: []string{long, long}, Text: long}}},
 		"many attributes":  {Message: "many", Attrs: many},
+		"many groups":      {Message: "deep", Attrs: []Attr{{Path: slices.Repeat([]string{"group"}, 1000)}}},
 		"text of no UTF-8": {Message: "\xff\xfe", Attrs: []Attr{}},
 	} {
 		b, err := rec.bytes()
 		if err != nil || len(b) > 2*MaxRecord {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
 		}
-		var got Record
-		if err := recordPlan.only(b, &got, "it"); err != nil {
+		if err := new(Link).onLog(b); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -73,6 +73,8 @@ func (p *Program) Call(ctx context.Context, h Host, l Limits, c container.Contai
 	r.env, r.modules, r.sources = p.top.env, p.top.modules, p.top.sources
 	r.watch = startWatch(r)
 	defer r.close()
+	p.top.called = r
+	defer func() { p.top.called = nil }()
 	v, err := r.callWith(p.main, c)
 	if err != nil {
 		return nil, r.explain(err)

@@ -121,6 +121,38 @@ def main(c):
 	}
 }
 
+// A long range of the top level is that of the call which iterates it: it goes on when the
+// context of Load has ended, and ends with the call.
+func TestProgramIteratesARangeOfTheTopLevel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := Load(ctx, Host{}, Script{Name: "x.star", Source: []byte(`
+R = range(1 << 40)
+def main(c):
+    if c.size:
+        [].extend(R)
+    n = 0
+    for _ in R[1:]:
+        n += 1
+        if n == 10000: break
+    return n
+`)}, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	cancel()
+	for range 2 {
+		if n, err := p.Call(t.Context(), Host{}, Limits{}, container.FromBytes(nil)); err != nil || n != int64(10000) {
+			t.Fatalf("%v iterations, %v", n, err)
+		}
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := p.Call(ctx, Host{}, Limits{}, container.FromBytes([]byte("x"))); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want a deadline's", err)
+	}
+}
+
 func TestEmit(t *testing.T) {
 	got := map[string]string{}
 	h := Host{Emit: func(_ context.Context, name string, data []byte) error {

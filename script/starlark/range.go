@@ -1,6 +1,8 @@
 package starlark
 
 import (
+	"cmp"
+
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -22,7 +24,7 @@ func isRange(v starlark.Value) bool { return v.Type() == "range" }
 // interpreter then ends at its next step, before it can use what was cut off.
 type longRange struct {
 	starlark.Sliceable
-	r *run
+	r *run // that made it
 }
 
 var (
@@ -33,7 +35,7 @@ var (
 
 // Iterate implements starlark.Iterable.
 func (l longRange) Iterate() starlark.Iterator {
-	return &longIterator{Iterator: starlark.Iterate(l.Sliceable), r: l.r}
+	return &longIterator{Iterator: starlark.Iterate(l.Sliceable), r: cmp.Or(l.r.called, l.r)}
 }
 
 // Slice implements starlark.Sliceable.
@@ -59,7 +61,7 @@ func (l longRange) Binary(op syntax.Token, x starlark.Value, side starlark.Side)
 
 type longIterator struct {
 	starlark.Iterator
-	r    *run
+	r    *run // that goes on
 	seen int
 }
 

@@ -94,6 +94,7 @@ type run struct {
 	sources map[string][]byte // by the path that tracebacks show
 	stopped stopReason
 	watch   *watch
+	called  *run // of a Program's top level: the call that goes on
 }
 
 // Context ends when the run must stop.

@@ -148,6 +148,9 @@ type traced struct{ err *starlark.Error }
 
 func (t traced) Error() string { return t.err.Error() }
 
+// Unwrap has the caller know the end of its own context.
+func (t traced) Unwrap() error { return t.err }
+
 // Traceback is what the caller gets as the error's Stack.
 func (t traced) Traceback() string { return t.err.Traceback }
 
