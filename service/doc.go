@@ -63,7 +63,8 @@
 // A field is a flag of the command, or with arg a positional argument: true or
 // false for a bool, repeated for a list, KEY=VALUE for a map, JSON for a struct,
 // 1m30s for a duration, a path that the command opens for a file. A secret is
-// read from a file (--password-file), or asked for on a terminal. What is wrong is one
+// read from a file (--password-file), or asked for on a terminal; JSON that holds
+// one is read from a file, too (@FILE, and KEY=@FILE for a map). What is wrong is one
 // sentence on standard error and an exit status, which the help lists; with --json it is
 // {"error": {"kind", "message"}} on standard output.
 //
