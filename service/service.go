@@ -28,7 +28,8 @@ type Service struct {
 	Start func(context.Context) (stop func() error, err error)
 
 	// AuditFile is where the records go, besides the journal: a file of JSON lines.
-	// "" is /var/log/NAME/audit.jsonl.
+	// "" is /var/log/NAME/audit.jsonl. A directory that is not the service's own, as
+	// /var/log/NAME is, must be there before the installed daemon starts.
 	AuditFile string
 }
 
