@@ -101,15 +101,16 @@ func (p *program) prepare(ctx context.Context, o daemonFlags, log *slog.Logger, 
 	return r, nil
 }
 
-// policyConfig is what the policy is made from, at start and at each reload. Who
-// tries the daemon out as themselves counts as root does: what it does, they may.
+// policyConfig is what the policy is made from, at start, at each reload, and when
+// it is checked. Who tries the daemon out as themselves counts as root does: what it
+// does, they may, and the files may be theirs.
 func (p *program) policyConfig(o daemonFlags) policy.Config {
 	c := policy.Config{
-		Dir: o.policy, MustExist: o.policyNamed, Owner: uint32(os.Geteuid()), Functions: rulesOf(p.Functions),
+		Dir: o.policy, MustExist: o.policyNamed, Functions: rulesOf(p.Functions),
 	}
 	switch {
 	case o.dev:
-		c.Root = uint32(os.Geteuid())
+		c.Owner, c.Root = uint32(os.Geteuid()), uint32(os.Geteuid())
 	case !o.policyNamed:
 		c.Dir = p.PolicyDir
 	}

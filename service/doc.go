@@ -30,7 +30,7 @@
 // "hostctl daemon --dev" tries it out without root, and "hostctl --dev hostname set
 // web1" calls it. It serves you alone, and to its policy you are what root is: you
 // may what no file denies (of --policy DIR; there are none without it). What others
-// may, "hostctl policy explain" tells.
+// may, "hostctl policy explain --dev --dir DIR" tells.
 //
 // Any Go program calls the functions as it would a worker's:
 //
