@@ -56,7 +56,10 @@
 // A field may be an open file (*os.File): the client hands in what it was able
 // to open. (A function that takes pipes, sockets or devices must not read them
 // without a deadline: it would hold its user's turn, and the daemon's end, for
-// as long as the client likes.) A result may hold one too: the daemon hands out
+// as long as the client likes. A regular file may be one of a FUSE file system of the
+// client's, which takes as long as that likes to be read, looked at or closed, and
+// knows no deadline; it can also keep the daemon's process from ending. A service
+// of which no function takes a file is safe from that.) A result may hold one too: the daemon hands out
 // what only it could open. Containers, readers and streams are no arguments, because what runs
 // must be what was decided about.
 //

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/outwork-go/outwork/internal/codec"
+	"github.com/outwork-go/outwork/internal/link"
+	"github.com/outwork-go/outwork/internal/service/api"
 	"github.com/outwork-go/outwork/internal/service/audit"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/internal/service/daemon"
@@ -109,6 +113,7 @@ func (r *running) reloads(ctx context.Context, hangups <-chan os.Signal) {
 
 // accept serves whoever connects.
 func (r *running) accept(ctx context.Context) error {
+	files := takesFiles(r.Functions)
 	for {
 		c, err := r.listener.Accept(ctx)
 		if err != nil {
@@ -117,7 +122,7 @@ func (r *running) accept(ctx context.Context) error {
 			}
 			return err
 		}
-		t, err := c.Transport()
+		t, err := c.Transport(files)
 		if err != nil {
 			r.log.Warn("a client's connection cannot be served", "uid", c.Peer.UID, "cause", err)
 			c.Release()
@@ -127,6 +132,18 @@ func (r *running) accept(ctx context.Context) error {
 			c.Release()
 		}
 	}
+}
+
+// takesFiles reports whether a client has a right to pass an open file: in an argument,
+// or in its answer to what it is asked.
+func takesFiles(functions []*api.Function) bool {
+	hasFile := func(crossings []codec.Crossing) bool {
+		return slices.ContainsFunc(crossings, func(c codec.Crossing) bool { return c.Kind == codec.File })
+	}
+	return slices.ContainsFunc(functions, func(f *api.Function) bool {
+		return hasFile(f.Link.Args.Crossings()) ||
+			slices.ContainsFunc(f.Asks, func(asked *link.Function) bool { return hasFile(asked.Reply.Crossings()) })
+	})
 }
 
 // alive is what the watchdog asks: it returns when the daemon's locks can be had.
