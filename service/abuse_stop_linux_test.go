@@ -59,6 +59,66 @@ func TestAbuseStopWhileCallsRun(t *testing.T) {
 	d.unforged()
 }
 
+// Who asks once more does not wait for the calls that run.
+func TestAbuseStopTwice(t *testing.T) {
+	d := startDaemon(t)
+	cmd, stderr := started(t, "carol", "wait")
+	d.recorded(1, "wait", "call", "")
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.told("testd ends")
+	d.cmd.Process.Signal(syscall.SIGINT)
+	if err := cmd.Wait(); err == nil {
+		t.Errorf("the call that ran was not cancelled: %s", stderr)
+	}
+	if err := d.wait(); err != nil {
+		t.Errorf("the daemon ended with %v", err)
+	}
+	d.recorded(1, "wait", "done", "cancelled")
+	if strings.Contains(d.log.String(), "did not outlive") {
+		t.Error(d.log)
+	}
+}
+
+// A start that hangs can be ended: by one signal if it heeds its context, by two if
+// not. Nothing is left of it.
+func TestAbuseStopWhileItStarts(t *testing.T) {
+	for _, how := range []string{"heeds", "deaf"} {
+		t.Setenv(hangVariable, how)
+		d := launchDaemon(t)
+		d.told("it hangs")
+		d.cmd.Process.Signal(syscall.SIGTERM)
+		d.told("it is told")
+		if how == "deaf" {
+			d.cmd.Process.Signal(syscall.SIGINT)
+		}
+		if err := d.wait(); err != nil {
+			t.Errorf("%s: the daemon ended with %v", how, err)
+		}
+		if _, err := os.Lstat(socketPath); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the socket is left behind: %v", how, err)
+		}
+	}
+}
+
+// A directory of users that does not answer keeps no daemon from ending that reads
+// its policy again.
+func TestAbuseStopWhileItReloads(t *testing.T) {
+	writePolicy(t, "10-site.yaml", "rules:\n  - {function: echo, deny: {user: carol}}\n")
+	d := startDaemon(t)
+	const users, kept = "/etc/passwd", "/etc/passwd.kept"
+	must(t, errors.Join(os.Rename(users, kept), unix.Mkfifo(users, 0o644))) // nobody will write to it
+	t.Cleanup(func() { os.Rename(kept, users) })
+	d.cmd.Process.Signal(syscall.SIGHUP)
+	if !d.waitFor("RELOADING=1") {
+		t.Error("it does not reload")
+	}
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.stop()
+	if !strings.Contains(d.log.String(), "testd ends") || strings.Contains(d.log.String(), "reloaded") {
+		t.Errorf("it ended otherwise:\n%s", d.log)
+	}
+}
+
 // Clients that never read their results hold up nobody's stop.
 func TestAbuseStopWhileClientsAreDeaf(t *testing.T) {
 	d := startDaemon(t)

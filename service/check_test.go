@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -38,6 +39,36 @@ func TestDescriptionIsChecked(t *testing.T) {
 		change(&s)
 		if _, err := s.check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+type fileReply struct{ F *os.File }
+
+var (
+	fileTaken  = outwork.Func("file.taken", func(context.Context, fileReply) (struct{}, error) { return struct{}{}, nil })
+	fileHanded = outwork.Func("file.handed", func(context.Context, struct{}) (fileReply, error) { return fileReply{}, nil })
+)
+
+// A client may pass files in arguments, and in answers to what it is asked.
+func TestTakesFiles(t *testing.T) {
+	for name, test := range map[string]struct {
+		export Export
+		want   bool
+	}{
+		"taken":       {Export{Function: fileTaken}, true},
+		"handed out":  {Export{Function: fileHanded}, false},
+		"asked for":   {Export{Function: checked, Asks: []outwork.AnyFunction{fileHanded}}, true},
+		"handed back": {Export{Function: checked, Asks: []outwork.AnyFunction{fileTaken}}, false},
+		"nowhere":     {Export{Function: checked}, false},
+	} {
+		s := Service{Name: "testctl", API: []Export{test.export}}
+		a, err := s.check()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := takesFiles(a.Functions); got != test.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

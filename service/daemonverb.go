@@ -31,7 +31,7 @@ func (p *program) daemonVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use: "daemon", Short: "Serve the functions: the daemon, also called " + p.Daemon,
 		Long: "Serves the functions to local users, under the policy, and records their calls. It listens on the socket that systemd hands it, or on " +
-			p.Socket.Path + ". SIGHUP makes it read the policy again and reopen its records; SIGTERM and SIGINT make it finish its calls and end.",
+			p.Socket.Path + ". SIGHUP makes it read the policy again and reopen its records; SIGTERM and SIGINT make it finish its calls and end; once more, cancel them and end.",
 		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.policyNamed = cmd.Flags().Changed("policy")
@@ -64,20 +64,26 @@ func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer
 	log := slog.New(handler)
 	slog.SetDefault(log)
 	// Before anything can be asked of it: a signal that comes early counts too.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
-	r, err := p.prepare(ctx, o, log, stderr)
-	if err != nil {
-		return shell.Failf(exitConfig, "%s does not start: %s", p.Daemon, strings.TrimSpace(err.Error()))
+	e := heed(ctx)
+	defer e.stop()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	r, err := p.prepare(e, o, log, stderr)
+	switch {
+	case err == nil:
+		return r.run(e, hangups)
+	case e.once.Err() != nil:
+		log.Info(p.Daemon+" ends before it is ready", "signal", context.Cause(e.once), "cause", err)
+		return nil
 	}
-	return r.run(ctx, signals)
+	return shell.Failf(exitConfig, "%s does not start: %s", p.Daemon, strings.TrimSpace(err.Error()))
 }
 
-// prepare opens all that a daemon needs.
-func (p *program) prepare(ctx context.Context, o daemonFlags, log *slog.Logger, stderr io.Writer) (*running, error) {
+// prepare opens all that a daemon needs, unless it is asked to end before.
+func (p *program) prepare(e ending, o daemonFlags, log *slog.Logger, stderr io.Writer) (*running, error) {
 	r := &running{program: p, log: log, policy: p.policyConfig(o)}
-	pol, err := policy.Load(r.policy)
+	pol, err := within(e.once, func() (*policy.Policy, error) { return policy.Load(r.policy) })
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
@@ -91,7 +97,7 @@ func (p *program) prepare(ctx context.Context, o daemonFlags, log *slog.Logger, 
 	}
 	err = r.make(pol)
 	if err == nil {
-		r.stop, err = begin(ctx, p.start)
+		r.stop, err = p.begin(e)
 	}
 	if err != nil {
 		r.listener.Close()
@@ -101,15 +107,16 @@ func (p *program) prepare(ctx context.Context, o daemonFlags, log *slog.Logger, 
 	return r, nil
 }
 
-// policyConfig is what the policy is made from, at start and at each reload. Who
-// tries the daemon out as themselves counts as root does: what it does, they may.
+// policyConfig is what the policy is made from, at start, at each reload, and when
+// it is checked. Who tries the daemon out as themselves counts as root does: what it
+// does, they may, and the files may be theirs.
 func (p *program) policyConfig(o daemonFlags) policy.Config {
 	c := policy.Config{
-		Dir: o.policy, MustExist: o.policyNamed, Owner: uint32(os.Geteuid()), Functions: rulesOf(p.Functions),
+		Dir: o.policy, MustExist: o.policyNamed, Functions: rulesOf(p.Functions),
 	}
 	switch {
 	case o.dev:
-		c.Root = uint32(os.Geteuid())
+		c.Owner, c.Root = uint32(os.Geteuid()), uint32(os.Geteuid())
 	case !o.policyNamed:
 		c.Dir = p.PolicyDir
 	}

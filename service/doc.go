@@ -30,7 +30,7 @@
 // "hostctl daemon --dev" tries it out without root, and "hostctl --dev hostname set
 // web1" calls it. It serves you alone, and to its policy you are what root is: you
 // may what no file denies (of --policy DIR; there are none without it). What others
-// may, "hostctl policy explain" tells.
+// may, "hostctl policy explain --dev --dir DIR" tells.
 //
 // Any Go program calls the functions as it would a worker's:
 //
@@ -56,14 +56,18 @@
 // A field may be an open file (*os.File): the client hands in what it was able
 // to open. (A function that takes pipes, sockets or devices must not read them
 // without a deadline: it would hold its user's turn, and the daemon's end, for
-// as long as the client likes.) A result may hold one too: the daemon hands out
+// as long as the client likes. A regular file may be one of a FUSE file system of the
+// client's, which takes as long as that likes to be read, looked at or closed, and
+// knows no deadline; it can also keep the daemon's process from ending. A service
+// of which no function takes a file is safe from that.) A result may hold one too: the daemon hands out
 // what only it could open. Containers, readers and streams are no arguments, because what runs
 // must be what was decided about.
 //
 // A field is a flag of the command, or with arg a positional argument: true or
 // false for a bool, repeated for a list, KEY=VALUE for a map, JSON for a struct,
 // 1m30s for a duration, a path that the command opens for a file. A secret is
-// read from a file (--password-file), or asked for on a terminal. What is wrong is one
+// read from a file (--password-file), or asked for on a terminal; JSON that holds
+// one is read from a file, too (@FILE, and KEY=@FILE for a map). What is wrong is one
 // sentence on standard error and an exit status, which the help lists; with --json it is
 // {"error": {"kind", "message"}} on standard output.
 //

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,9 +24,16 @@ import (
 // programVariable makes the test binary the program of the tests' service.
 const programVariable = "OUTWORK_TEST_PROGRAM"
 
+// filelessVariable leaves out of it what takes files.
+const filelessVariable = "OUTWORK_TEST_FILELESS"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(programVariable) != "" {
-		service.Main(testService)
+		s := testService
+		if os.Getenv(filelessVariable) != "" {
+			s.API = slices.DeleteFunc(s.API, func(e service.Export) bool { return e.Function == readFile || e.Function == forbidden })
+		}
+		service.Main(s)
 	}
 	realm.Main(m, realm.Options{Private: []string{"/var/log"}})
 }

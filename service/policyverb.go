@@ -20,11 +20,16 @@ import (
 type policyFlags struct {
 	dir   string
 	named bool // by a flag: a directory that is not there is a slip then
+	dev   bool // as a daemon of one's own reads them
 }
 
 // load is the policy of the files and of the code.
 func (p *program) load(f policyFlags) (*policy.Policy, error) {
-	pol, err := policy.Load(policy.Config{Dir: f.dir, MustExist: f.named, Functions: rulesOf(p.Functions)})
+	o := daemonFlags{dev: f.dev, policyNamed: f.named}
+	if f.named {
+		o.policy = f.dir
+	}
+	pol, err := policy.Load(p.policyConfig(o))
 	if err != nil {
 		return nil, shell.Failf(shell.Failed, "%s", strings.TrimSpace(err.Error()))
 	}
@@ -49,6 +54,7 @@ func (p *program) policyVerb() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	verb.PersistentFlags().StringVar(&o.dir, "dir", p.PolicyDir, "the `directory` of the policy files")
+	verb.PersistentFlags().BoolVar(&o.dev, "dev", false, "go by what a daemon of your own would ("+p.Name+" daemon --dev): files may be yours, none is read without --dir, and you are what root is")
 	verb.AddCommand(p.policyCheck(&o), p.policyExplain(&o))
 	return verb
 }
@@ -69,7 +75,11 @@ func (p *program) policyCheck(o *policyFlags) *cobra.Command {
 			for _, absent := range pol.Absent {
 				fmt.Fprintf(cmd.OutOrStdout(), "matches nobody: %s\n", absent)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "the policy is well-formed: %s of %s; a running daemon takes it on SIGHUP\n", extent(pol), o.dir)
+			from := " of " + o.dir
+			if o.dev && !o.named {
+				from = ""
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "the policy is well-formed: %s%s; a running daemon takes it on SIGHUP\n", extent(pol), from)
 			return nil
 		},
 	}

@@ -23,12 +23,14 @@ type Service struct {
 
 	// Start is called in the daemon before it serves, for what its functions need as long as
 	// it lives: an [outwork.Manager], a pool of workers. An error is why the daemon does not
-	// start. What it returns is called when the last call has ended, or is given up; nil is
+	// start. Its context ends when the daemon is asked to end meanwhile, and not after it
+	// has returned. What it returns is called when the last call has ended, or is given up; nil is
 	// nothing. The command does not call it. nil: there is nothing to start.
 	Start func(context.Context) (stop func() error, err error)
 
 	// AuditFile is where the records go, besides the journal: a file of JSON lines.
-	// "" is /var/log/NAME/audit.jsonl.
+	// "" is /var/log/NAME/audit.jsonl. A directory that is not the service's own, as
+	// /var/log/NAME is, must be there before the installed daemon starts.
 	AuditFile string
 }
 

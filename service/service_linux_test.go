@@ -1,10 +1,13 @@
 package service_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/outwork-go/outwork/internal/realm"
 )
 
 // Who is in the group may; who is not is told what is missing; nobody but root may
@@ -137,6 +140,31 @@ func TestCheckTellsAll(t *testing.T) {
 	for _, mistake := range []string{"20-more.yaml:2: there is no function", "20-more.yaml:2: uid beside user", "30.toml: policy files are YAML"} {
 		if got.status != 1 || !strings.Contains(got.stderr, mistake) {
 			t.Errorf("%+v, want %q", got, mistake)
+		}
+	}
+}
+
+// The files that a daemon under development reads, which are its user's own.
+func TestPolicyOfADevDaemon(t *testing.T) {
+	realm.Need(t)
+	bob := realm.Lookup("bob")
+	dir := bob.Home + "/policy"
+	must(t, os.Mkdir(dir, 0o755))
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	file := dir + "/10-site.yaml"
+	must(t, os.WriteFile(file, []byte("rules:\n  - {function: echo, deny: {user: alice}}\n"), 0o644))
+	must(t, errors.Join(os.Chown(dir, int(bob.UID), -1), os.Chown(file, int(bob.UID), -1)))
+	want(t, as(t, "bob", "policy", "check", "--dir", dir), 1, "", "is owned by uid 12002")
+	got := as(t, "bob", "policy", "check", "--dev", "--dir", dir)
+	want(t, got, 0, "the policy is well-formed: 1 rule in 1 file of "+dir+"; a running daemon takes it on SIGHUP\n", "")
+	got = as(t, "bob", "policy", "check", "--dev")
+	want(t, got, 0, "the policy is well-formed: 0 rules in 0 files; a running daemon takes it on SIGHUP\n", "")
+	for user, rule := range map[string]string{
+		"alice": "echo: denied by " + file + ":2", "bob": "echo: allowed by the daemon's own user (uid 12002)",
+	} {
+		got := as(t, "bob", "--dev", "policy", "explain", "--dir", dir, "--user", user, "echo")
+		if got.status != 0 || !strings.Contains(got.stdout, rule) {
+			t.Errorf("explain %s: %+v, want %q", user, got, rule)
 		}
 	}
 }

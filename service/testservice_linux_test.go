@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"runtime"
 	"sync"
@@ -15,17 +16,35 @@ import (
 	"github.com/outwork-go/outwork/service"
 )
 
-// failVariable has the service not start.
-const failVariable = "OUTWORK_TEST_FAIL"
+// failVariable has the service not start; hangVariable has its start wait for the
+// end of its context, or, as "deaf", for nothing.
+const (
+	failVariable = "OUTWORK_TEST_FAIL"
+	hangVariable = "OUTWORK_TEST_HANG"
+)
 
 // The tests' service has a function for each thing that can go right or wrong.
 var testService = service.Service{
 	Name: "testctl", Doc: "Try a service out. It is for tests.", Version: "1.2.3",
-	Start: func(context.Context) (func() error, error) {
+	Start: func(ctx context.Context) (func() error, error) {
 		if os.Getenv(failVariable) != "" {
 			return nil, errors.New("there is no ink")
 		}
-		return nil, nil
+		if how := os.Getenv(hangVariable); how != "" {
+			slog.Info("it hangs")
+			<-ctx.Done()
+			slog.Info("it is told")
+			if how == "deaf" {
+				select {}
+			}
+			return nil, ctx.Err()
+		}
+		return func() error {
+			if ctx.Err() != nil {
+				slog.Error("what Start has begun did not outlive the calls")
+			}
+			return nil
+		}, nil
 	},
 	Limits: service.Limits{ConnectionsPerUser: 8, CallsPerUser: 4, Argument: 64 << 10, CallTime: 10 * time.Second},
 	API: []service.Export{

@@ -10,12 +10,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
 
 // Socket is a connected stream socket, of which one of a unix domain carries files. It reads and writes with recvmsg and
 // sendmsg that never block, and waits as waiter does.
-type Socket struct{ waiter }
+type Socket struct {
+	waiter
+	fileless bool // no file is received
+}
 
 // NewSocket takes the socket fd over.
 func NewSocket(fd int) (*Socket, error) {
@@ -25,6 +29,10 @@ func NewSocket(fd int) (*Socket, error) {
 	}
 	return s, nil
 }
+
+// RefuseFiles makes a peer that passes a file break a rule. The file is never this
+// process's, which therefore does not have to close it. It is called before Recv.
+func (s *Socket) RefuseFiles() { s.fileless = true }
 
 // SocketPair returns one end as a Socket, and the other as a file to give away.
 func SocketPair() (*Socket, *os.File, error) {
@@ -87,8 +95,10 @@ func (m *message) free() {
 func (s *Socket) Recv(bufs [][]byte) (int, []*os.File, error) {
 	m := over(bufs)
 	defer m.free()
-	m.hdr.Control = &m.oob[0]
-	m.hdr.SetControllen(len(m.oob))
+	if !s.fileless {
+		m.hdr.Control = &m.oob[0]
+		m.hdr.SetControllen(len(m.oob))
+	}
 	n, errno := s.message(unix.SYS_RECVMSG, m, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	if err := received("recvmsg", n, errno); err != nil {
 		return 0, nil, err
@@ -98,7 +108,11 @@ func (s *Socket) Recv(bufs [][]byte) (int, []*os.File, error) {
 	if m.hdr.Controllen > 0 {
 		files, err = parseRights(m.oob[:m.hdr.Controllen])
 	}
-	if err == nil && m.hdr.Flags&unix.MSG_CTRUNC != 0 {
+	switch {
+	case m.hdr.Flags&unix.MSG_CTRUNC == 0:
+	case s.fileless:
+		err = frame.Violated("fds", "file descriptors, of which none is taken here")
+	case err == nil:
 		err = errLost
 	}
 	return n, files, err

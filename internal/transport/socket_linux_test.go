@@ -209,6 +209,28 @@ func TestTooManyFiles(t *testing.T) {
 	}
 }
 
+// A file that is refused is not this process's for a moment, and who passed it broke
+// a rule.
+func TestRefusedFile(t *testing.T) {
+	counted(t, func(t *testing.T) {
+		a, b := sockets(t)
+		b.RefuseFiles()
+		m, _ := newConn(b, mux.WorkerSide)
+		f := pipeFile(t)
+		if _, err := a.Send([][]byte{frame.Preamble()}, []*os.File{f}); err != nil {
+			t.Fatal(err)
+		}
+		<-m.Done()
+		if v, ok := errors.AsType[*frame.Violation](m.Err()); !ok || v.Rule != "fds" {
+			t.Errorf("got %v", m.Err())
+		}
+		m.Close()
+		a.Stop()
+		a.Close()
+		f.Close()
+	})
+}
+
 // limited marks the child of TestLostFiles.
 const limited = "OUTWORK_TEST_LIMITED"
 

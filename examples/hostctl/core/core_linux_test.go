@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -60,6 +61,25 @@ func TestHostname(t *testing.T) {
 	info, err := os.Stat(bootName)
 	if err != nil || info.Mode() != 0o644 {
 		t.Errorf("%s: %v, %v", bootName, info, err)
+	}
+}
+
+// Of names that are set at once, one is set and written.
+func TestHostnamesAtOnce(t *testing.T) {
+	realm.Need(t)
+	for range 20 {
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				if err := setHostname(fmt.Sprintf("web%d", i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if h, err := hostname(); err != nil || h.Name != h.Boot {
+			t.Fatalf("got %+v, %v", h, err)
+		}
 	}
 }
 

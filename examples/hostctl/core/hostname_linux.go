@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,8 +54,13 @@ func readBootName() (string, error) {
 	return "", nil
 }
 
+// settingHostname keeps calls at once from leaving the name of one and the file of another.
+var settingHostname sync.Mutex
+
 // setHostname sets the name that can be set back first.
 func setHostname(name string) error {
+	settingHostname.Lock()
+	defer settingHostname.Unlock()
 	before, err := os.Hostname()
 	if err != nil {
 		return err

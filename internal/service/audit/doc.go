@@ -34,7 +34,8 @@
 //     Nothing that a caller sends makes a second line or reaches a terminal: every
 //     character that does not print is escaped. A line that was written in part is
 //     taken back or, where the file may only be appended to, ended; a torn end
-//     that another process left is kept inside a record of its own.
+//     that another process left is ended, stays as it is, and is told of by a
+//     record behind it.
 //   - Denials stop nobody. They are written singly within a rate, beyond that they
 //     are counted, by uid, function and rule, and written with their count when a
 //     window ends, before the next record of the same uid, and at Flush and Close. Their

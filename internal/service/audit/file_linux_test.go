@@ -203,16 +203,20 @@ func TestFileIsTakenAway(t *testing.T) {
 	}
 }
 
+// Nothing of a torn end is lost, and nothing is written behind it in its line.
 func TestTornEndIsMended(t *testing.T) {
-	for name, test := range map[string]struct{ before, story, torn string }{
-		"none":    {"{\"time\":\"2026-01-02T03:04:05Z\"}\n", " ; call x", ""},
-		"half":    {"{\"time\":\"2026-01-02T03:04:05Z\"}\n{\"ti", " ; torn ; call x", `{"ti`},
-		"alone":   {"\x00\x00", "torn ; call x", "\x00\x00"},
-		"endless": {strings.Repeat("a", 3*MaxLine) + "\n" + strings.Repeat("b", MaxLine-1), "", ""},
+	const whole = "{\"time\":\"2026-01-02T03:04:05Z\"}\n"
+	for name, test := range map[string]struct{ end, story, torn string }{
+		"none":    {"", "call x", ""},
+		"half":    {"{\"ti", "torn ; call x", `{"ti`},
+		"nothing": {"\x00\x00", "torn ; call x", "\x00\x00"},
+		"long":    {strings.Repeat("a", 2*maxError), "torn ; call x", strings.Repeat("a", maxError-3) + "…"},
+		"endless": {strings.Repeat("b", 3*MaxLine), "torn ; call x", strings.Repeat("b", maxError-3) + "…"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "audit.log")
-			if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {
+			before := whole + test.end
+			if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			begin(t, openAt(t, path), "x")
@@ -220,18 +224,16 @@ func TestTornEndIsMended(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if test.story == "" { // what others wrote before is not ours to judge
-				_, ours, _ := strings.Cut(string(b), "\n")
-				b, test.story, test.torn = []byte(ours), "torn ; call x", strings.Repeat("b", maxError-3)+"…"
+			if test.end != "" {
+				before += "\n"
 			}
-			got := parse(t, string(b))
-			if story(got) != test.story {
-				t.Errorf("got %s", story(got))
+			ours, ok := strings.CutPrefix(string(b), before)
+			if !ok {
+				t.Fatalf("of what was there not all is: %.100q", b)
 			}
-			for _, l := range got {
-				if l.Event == EventTorn && l.Error != test.torn {
-					t.Errorf("got %q", l.Error)
-				}
+			got := parse(t, ours)
+			if story(got) != test.story || got[0].Error != test.torn {
+				t.Errorf("got %s; %q", story(got), got[0].Error)
 			}
 		})
 	}

@@ -117,6 +117,30 @@ func TestOpenOnFullDisk(t *testing.T) {
 	wantStory(t, d.log(), "call y")
 }
 
+// A torn end stays as it is until there is room to end it.
+func TestTornEndOnFullDisk(t *testing.T) {
+	d := mountDisk(t, "64k")
+	torn := strings.Repeat("x", 4096) // behind which not even a newline fits
+	if err := os.WriteFile(d.log(), []byte(torn), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.fill(t)
+	l := openAt(t, d.log())
+	if err := l.Before(call("x", 1)); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("got %v", err)
+	}
+	d.empty(t)
+	begin(t, l, "y")
+	b, err := os.ReadFile(d.log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, ok := strings.CutPrefix(string(b), torn+"\n")
+	if !ok || story(parse(t, ours)) != "call y" {
+		t.Errorf("got %.50q…%q", b, ours)
+	}
+}
+
 // Rotation on a full disk keeps the old file, where room was made.
 func TestReopenOnFullDisk(t *testing.T) {
 	d := mountDisk(t, "64k")

@@ -16,7 +16,7 @@ const (
 	EventDone   = "done"   // it ended, or was refused after all: see Error
 	EventDenied = "denied" // a call that was not let in; Count of them
 	EventOthers = "others" // Count denials of which nothing else is known
-	EventTorn   = "torn"   // Error is the torn end that was found in the file
+	EventTorn   = "torn"   // the line before it is a torn end that was found in the file; Error is some of it
 )
 
 // The results of calls.

@@ -2,27 +2,20 @@ package audit
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"time"
 )
 
-// mend deals with a file that does not end with a newline, as a crash leaves it:
-// what follows the last newline becomes part of a record that says so.
+// mend ends the line of a file that does not end with a newline, as a crash leaves
+// it, with a record behind it that says so. What is there stays: it may be evidence,
+// and more than a record holds. While the disk is full, the next line ends it.
 func (f *file) mend() error {
 	tail, err := f.tail()
 	if err != nil || len(tail) == 0 {
 		return err
 	}
-	if err := f.f.Truncate(f.end - int64(len(tail))); err != nil { // it may be for appending only
-		f.torn = true
-		return nil
-	}
-	f.end -= int64(len(tail))
-	line := appendJSON(nil, &Record{Event: EventTorn, Time: time.Now(), Error: string(tail)})
-	if err := f.write(line); err != nil {
-		return fmt.Errorf("mend the torn end: %w", err)
-	}
+	f.torn = true
+	_ = f.write(appendJSON(nil, &Record{Event: EventTorn, Time: time.Now(), Error: string(tail)})) // Before says so
 	return nil
 }
 

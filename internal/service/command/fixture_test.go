@@ -140,17 +140,20 @@ var followJournal = outwork.Func("journal.follow", func(_ context.Context, a lin
 })
 
 type fileArgs struct {
-	Which string `cbor:"which" doc:"which file" enum:"shadow,pipe,none" arg:"0"`
+	Which string `cbor:"which" doc:"which file" enum:"shadow,pipe,none,absent" arg:"0"`
 }
 
 type fileReply struct {
-	File *os.File `cbor:"file" doc:"the file"`
+	File *os.File `cbor:"file,omitempty" doc:"the file"`
 	Size int64    `cbor:"size"`
 }
 
 var readFile = outwork.Func("file.read", func(_ context.Context, a fileArgs) (fileReply, error) {
-	if a.Which == "none" {
+	switch a.Which {
+	case "none":
 		return fileReply{}, os.ErrNotExist
+	case "absent":
+		return fileReply{}, nil
 	}
 	r, w, err := os.Pipe()
 	if err != nil {

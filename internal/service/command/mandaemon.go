@@ -67,7 +67,7 @@ func (p *manual) audit(s *api.Service) {
 func (p *manual) signals() {
 	p.Section("SIGNALS")
 	p.Item(roff.Bold("SIGHUP"), "Read the policy again, and open the file of the records anew. A policy that is wrong is complained of, and the one before stays.")
-	p.Item(strings.Join([]string{roff.Bold("SIGTERM"), roff.Bold("SIGINT")}, ", "), "Take no more calls, let those under way end, and exit.")
+	p.Item(strings.Join([]string{roff.Bold("SIGTERM"), roff.Bold("SIGINT")}, ", "), "Take no more calls, let those under way end, and exit; the second time, cancel them.")
 	p.Section("EXIT STATUS")
 	p.Text("0 when it was told to end; 77 when it is not root, and 78 when the policy, the socket's place or that of the records is refused; otherwise 1 or 2. What is wrong is on standard error and in the journal.")
 }

@@ -315,6 +315,61 @@ func TestPathsToWriteMayBeMissing(t *testing.T) {
 	}
 }
 
+// A directory that the service does not have for itself is neither made, changed
+// nor removed for its records.
+func TestRecordsInADirectoryOfOthers(t *testing.T) {
+	for _, file := range []string{"/var/log/hostctl.jsonl", "/var/log/nginx/audit.jsonl", "/srv/hostctl/audit.jsonl"} {
+		s := hostctl()
+		s.AuditFile = file
+		files := tree(t, s, Options{})
+		unit, conf := find(t, files, "hostd.service"), find(t, files, "tmpfiles.d/hostctl.conf")
+		dir := filepath.Dir(file)
+		if strings.Contains(unit, "LogsDirectory") || !strings.Contains(unit, "\nReadWritePaths=-"+dir+"\n") || strings.Contains(conf, dir+" ") {
+			t.Errorf("%s:\n%s\n%s", file, unit, conf)
+		}
+	}
+}
+
+func TestPurgeRemovesTheRecordsAlone(t *testing.T) {
+	dir := t.TempDir()
+	logs, settings, bin := filepath.Join(dir, "log"), filepath.Join(dir, "etc/hostctl/policy.d"), filepath.Join(dir, "bin")
+	for _, made := range []string{logs, settings, bin} {
+		if err := os.MkdirAll(made, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"audit.jsonl", "audit.jsonl.1", "audit.jsonl.2.gz", "audit.jsonl-20260101.gz", "auth.log"} {
+		if err := os.WriteFile(filepath.Join(logs, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tool := range []string{"rm", "rmdir"} { // and not what else a host may have for packages
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, o := hostctl(), options(t)
+	s.AuditFile, s.PolicyDir = filepath.Join(logs, "audit.jsonl"), settings
+	files, err := Package(s, o, tree(t, s, o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it may run again
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", find(t, files, "postrm"), "postrm", "purge")
+		cmd.Env = []string{"PATH=" + bin}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); !slices.Equal(left, []string{filepath.Join(bin, "rm"), filepath.Join(bin, "rmdir"), filepath.Join(logs, "auth.log")}) {
+		t.Errorf("left: %s", left)
+	}
+}
+
 func TestCheckTellsAllAtOnce(t *testing.T) {
 	s := hostctl()
 	s.Functions[3].Rule.Name = "host export"

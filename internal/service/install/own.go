@@ -20,6 +20,14 @@ var places = []place{
 	{"/run/", "RuntimeDirectory", "0755"},
 }
 
+// logs is that of records.
+var logs = place{"/var/log/", "LogsDirectory", "0750"}
+
+// ownLogs reports whether the directory of the records is the service's own. Else
+// what is installed neither makes it nor changes it, and removes from it the records
+// alone.
+func (p *plan) ownLogs() bool { return logs.in(p.logs(), p.Name, p.Daemon) != "" }
+
 // in is the service's own directory in the place, of which name is one or lies
 // in it, or "". One that belongs to another is not the unit's to make, which
 // would give it this owner and this mode.

@@ -38,10 +38,12 @@ func (p *plan) sysusers() string {
 
 func (p *plan) tmpfiles() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The policy of %s, which only root may change, and its records.\n", p.Daemon)
+	fmt.Fprintf(&b, "# The policy of %s, which only root may change%s.\n", p.Daemon, also(p.ownLogs(), ", and its records"))
 	fmt.Fprintf(&b, "d %s 0755 root root -\n", path.Dir(p.PolicyDir))
 	fmt.Fprintf(&b, "d %s 0755 root root -\n", p.PolicyDir)
-	fmt.Fprintf(&b, "d %s 0750 root root -\n", p.logs())
+	if p.ownLogs() {
+		fmt.Fprintf(&b, "d %s %s root root -\n", p.logs(), logs.mode)
+	}
 	return b.String()
 }
 
@@ -105,11 +107,19 @@ rules:
 `))
 }
 
+// own are the directories that are the service's, those in another before it.
+func (p *plan) own() string {
+	own := p.PolicyDir + " " + path.Dir(p.PolicyDir)
+	if p.ownLogs() {
+		own = p.logs() + " " + own
+	}
+	return own
+}
+
 // expand fills in a text's names.
 func (p *plan) expand(text string) string {
 	return strings.NewReplacer(
-		"@name@", p.Name, "@daemon@", p.Daemon, "@audit@", p.AuditFile, "@logs@", p.logs(),
-		"@config@", path.Dir(p.PolicyDir), "@policy@", p.PolicyDir, "@prefix@", p.Prefix,
+		"@name@", p.Name, "@daemon@", p.Daemon, "@audit@", p.AuditFile, "@directories@", p.own(), "@prefix@", p.Prefix,
 	).Replace(text)
 }
 

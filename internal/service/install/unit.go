@@ -129,11 +129,12 @@ func (p *plan) lifecycle(u *unit) {
 
 // directories are those that systemd makes for the daemon.
 func (p *plan) directories(u *unit) {
-	u.why("Its records: " + p.AuditFile + ".")
-	if dir, ok := strings.CutPrefix(p.logs(), "/var/log/"); ok {
-		u.set("LogsDirectory", dir)
-		u.set("LogsDirectoryMode", "0750")
+	if p.ownLogs() {
+		u.why("Its records: " + p.AuditFile + ".")
+		u.set(logs.key, strings.TrimPrefix(p.logs(), logs.dir))
+		u.set(logs.key+"Mode", logs.mode)
 	} else {
+		u.why("Its records: " + p.AuditFile + ". The directory is there before it starts, or stays closed\n(that is the -).")
 		u.set("ReadWritePaths", "-"+p.logs())
 	}
 	p.owned(u)

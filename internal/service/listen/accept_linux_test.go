@@ -42,7 +42,7 @@ func greet(t *testing.T, c Config) *greeter {
 
 func (g *greeter) serve(t *testing.T, conn *Conn) {
 	defer conn.Release()
-	tr, err := conn.Transport()
+	tr, err := conn.Transport(true)
 	if err != nil {
 		t.Error(err)
 		return

@@ -21,12 +21,15 @@ type Conn struct {
 	released sync.Once
 }
 
-// Transport is the connection for a link, which owns it from then on. It or Net is
-// called, at most once.
-func (c *Conn) Transport() (mux.Transport, error) {
+// Transport is the connection for a link, which owns it from then on, and to which
+// its client may pass files, or not. It or Net is called, at most once.
+func (c *Conn) Transport(files bool) (mux.Transport, error) {
 	s, err := transport.NewSocket(c.fd)
 	if err != nil {
 		return nil, err
+	}
+	if !files {
+		s.RefuseFiles()
 	}
 	c.fd = -1
 	return s, nil

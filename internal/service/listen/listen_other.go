@@ -39,7 +39,7 @@ func (l *Listener) Close() error { return errNotLinux }
 type Conn struct{ Peer *ident.Peer }
 
 // Transport needs Linux.
-func (c *Conn) Transport() (mux.Transport, error) { return nil, errNotLinux }
+func (c *Conn) Transport(bool) (mux.Transport, error) { return nil, errNotLinux }
 
 // Net needs Linux.
 func (c *Conn) Net() (net.Conn, error) { return nil, errNotLinux }

@@ -30,14 +30,14 @@ func (t *Type) Validate(ptr any) *Problem {
 
 // check looks at a value of t; l may be nil.
 func (t *Type) check(v reflect.Value, l *Limit) *Problem {
-	if l == nil && !t.checks {
-		return nil
-	}
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return &Problem{Text: "must not be null"}
 		}
 		v = v.Elem()
+	}
+	if l == nil && !t.checks {
+		return nil
 	}
 	switch t.Kind {
 	case Struct:

@@ -59,6 +59,31 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// Also where an element has no limits of its own.
+func TestValidateRefusesNullElements(t *testing.T) {
+	type limitless struct{ N int }
+	type holder struct {
+		Words   []*string             `cbor:"words,omitempty"`
+		Structs []*limitless          `cbor:"structs,omitempty"`
+		ByKey   map[string]*limitless `cbor:"by_key,omitempty"`
+		Deep    map[string][]*int     `cbor:"deep,omitempty"`
+	}
+	typ := mustOf[holder](t)
+	for want, v := range map[string]holder{
+		"words[1] must not be null":     {Words: []*string{new(""), nil}},
+		"structs[0] must not be null":   {Structs: []*limitless{nil}},
+		`by_key["k"] must not be null`:  {ByKey: map[string]*limitless{"k": nil}},
+		`deep["k"][0] must not be null`: {Deep: map[string][]*int{"k": {nil}}},
+	} {
+		if p := typ.Validate(&v); p == nil || p.String() != want {
+			t.Errorf("got %v, want %q", p, want)
+		}
+	}
+	if p := typ.Validate(&holder{Words: []*string{new("")}, ByKey: map[string]*limitless{"k": {}}}); p != nil {
+		t.Error(p)
+	}
+}
+
 func TestValidateWantsFiles(t *testing.T) {
 	typ := mustOf[withFile](t)
 	if p := typ.Validate(&withFile{Mode: "r"}); p == nil || p.String() != "file must be given: an open file" {

@@ -31,7 +31,7 @@ and calls one of them.
   NAME=VALUE    a field from text; once more adds to a list, and K=V to a map
   NAME:=JSON    a field from JSON
   NAME=@FILE    an open file, or bytes, an object's JSON or a secret from a file;
-                NAME=- is standard input
+                NAME=- is standard input. K=@FILE adds to a map with secrets
 
 What the function hands out is copied to standard output or to --output, or given to
 PROGRAM as fd 3, which LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell it. With --json

@@ -66,12 +66,17 @@ func (a *Arguments) Set(f *schema.Field, word string) error {
 		return a.setSecret(f, word)
 	case f.Type.Kind == schema.Bytes, f.Type.Kind == schema.Struct:
 		return a.setData(f, word)
+	case secrets(f.Type):
+		return a.setElement(f, word)
 	}
 	return a.problem(f.SetText(a.Value(), word))
 }
 
-// SetJSON sets f from JSON.
+// SetJSON sets f from JSON of the command line.
 func (a *Arguments) SetJSON(f *schema.Field, text string) error {
+	if secrets(f.Type) {
+		return a.exposed(f)
+	}
 	a.given[f] = true
 	v := f.Value(a.Value())
 	v.SetZero() // of its default
@@ -132,19 +137,50 @@ func (a *Arguments) problem(p *schema.Problem) error {
 
 // setData sets bytes, or a struct's JSON: the word itself, or what it names.
 func (a *Arguments) setData(f *schema.Field, word string) error {
-	data := []byte(word)
-	if path, ok := strings.CutPrefix(word, "@"); ok || word == standardInput {
-		if !ok {
-			path = word
-		}
-		var err error
-		if data, err = a.read(f, path); err != nil {
-			return err
-		}
-	} else if secrets(f.Type) {
-		return Usagef("%s holds a secret, and all users can see a command line: give @FILE, or - for standard input", a.Name(f))
+	data, err := a.data(f, word)
+	if err != nil {
+		return err
 	}
 	return a.setRaw(f, data)
+}
+
+// setElement adds to a list or map with secrets the JSON that the word, or its
+// value, names.
+func (a *Arguments) setElement(f *schema.Field, word string) error {
+	key, value := "", word
+	if f.Type.Kind == schema.Map {
+		name, rest, ok := strings.Cut(word, "=")
+		if !ok {
+			return a.exposed(f)
+		}
+		key, value = name+"=", rest
+	}
+	data, err := a.data(f, value)
+	if err != nil {
+		return err
+	}
+	return a.problem(f.SetText(a.Value(), key+string(data)))
+}
+
+// data is the word itself, unless there would be a secret in it, or what it names.
+func (a *Arguments) data(f *schema.Field, word string) ([]byte, error) {
+	path, ok := strings.CutPrefix(word, "@")
+	switch {
+	case ok, word == standardInput:
+		return a.read(f, path)
+	case secrets(f.Type):
+		return nil, a.exposed(f)
+	}
+	return []byte(word), nil
+}
+
+// exposed refuses a secret in a word.
+func (a *Arguments) exposed(f *schema.Field) error {
+	key := ""
+	if f.Type.Kind == schema.Map {
+		key = "KEY="
+	}
+	return Usagef("%s holds a secret, and all users can see a command line: give %s@FILE, or %[2]s- for standard input", a.Name(f), key)
 }
 
 func (a *Arguments) setRaw(f *schema.Field, data []byte) error {

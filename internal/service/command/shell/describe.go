@@ -171,6 +171,10 @@ func how(f *schema.Field) string {
 		return "@FILE reads a file, - standard input"
 	case f.Type.Kind == schema.Struct:
 		return "@FILE reads a file, - standard input"
+	case secrets(f.Type) && f.Type.Kind == schema.Map:
+		return "KEY=@FILE reads a file, KEY=- standard input; may be given several times"
+	case secrets(f.Type):
+		return "@FILE reads a file, - standard input; may be given several times"
 	case f.Position < 0 && (f.Type.Kind == schema.List || f.Type.Kind == schema.Map):
 		return "may be given several times"
 	}

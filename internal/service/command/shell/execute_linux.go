@@ -1,7 +1,9 @@
 package shell
 
 import (
+	"math"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,17 +19,29 @@ const firstFD = 3
 // only when it cannot.
 func execute(program string, argv []string, files []*os.File, names []string) error {
 	env := listenEnv(os.Environ(), os.Getpid(), names)
-	syscall.ForkLock.Lock() // nobody else makes fds of those numbers meanwhile
-	defer syscall.ForkLock.Unlock()
-	if err := place(files); err != nil {
-		return Failf(Failed, "%s cannot be executed: %v", argv[0], err)
+	runtime.LockOSThread() // which alone has the fds that are made now
+	err := ownFDs()
+	if err == nil {
+		err = place(files)
 	}
-	err := syscall.Exec(program, argv, env)
+	if err == nil {
+		err = syscall.Exec(program, argv, env)
+	}
 	return Failf(Failed, "%s cannot be executed: %v", argv[0], err)
 }
 
-// place makes files the fds from firstFD on, which stay open in what is
-// executed. What was there is closed: this process does nothing more but that.
+// ownFDs gives the thread a table of fds of its own, a copy. The other threads go on
+// with theirs: the runtime polls one that may have a number which place needs.
+func ownFDs() error {
+	if unix.Unshare(unix.CLONE_FILES) == nil {
+		return nil
+	}
+	// A container's filter may refuse that, and let this pass, which closes nothing.
+	return os.NewSyscallError("close_range", unix.CloseRange(math.MaxUint32, math.MaxUint32, unix.CLOSE_RANGE_UNSHARE))
+}
+
+// place makes files the thread's fds from firstFD on, which stay open in what is
+// executed. What was there is closed: this thread does nothing more but that.
 func place(files []*os.File) error {
 	above := firstFD + len(files)
 	fds := make([]int, len(files))

@@ -45,8 +45,11 @@ func (j *Job) Run(ctx context.Context, dial Dial) error {
 	if err := j.call(ctx, dial); err != nil {
 		return j.ended(ctx, err)
 	}
-	if len(j.handed) == 0 {
+	switch {
+	case j.Command == nil:
 		return j.out.keep()
+	case len(j.handed) == 0:
+		return Failf(Failed, "%s handed out no file: %s was not executed", j.Function.Name, j.Command[0])
 	}
 	return execute(j.program, j.Command, j.handed, j.names)
 }
