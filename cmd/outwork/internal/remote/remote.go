@@ -128,8 +128,8 @@ func (v *view) Close() error {
 	return nil
 }
 
-// Fetch is of pages.Peer.
-func (f *opened) Fetch(b *pages.Block) error {
+// Fetch is of pages.Peer. It waits for nothing: what comes is kept for the next reader.
+func (f *opened) Fetch(_ context.Context, b *pages.Block) error {
 	f.fetching.Go(func() { b.Done(f.read(b.Off, b.N)) })
 	return nil
 }
