@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -69,6 +70,17 @@ func (s *stranger) late(h frame.Header, payload []byte, f *os.File) {
 	s.write(b[len(b)-1:])
 }
 
+// halt makes the daemon stand still until SIGCONT. Whoever closes a file that it has let
+// go of already would wait in its place.
+func (d *testDaemon) halt() {
+	d.t.Helper()
+	d.cmd.Process.Signal(syscall.SIGSTOP)
+	d.eventually("it stands still", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
+}
+
 // Files that take an hour to close hold up neither the daemon nor its end, and
 // hide no denial.
 func TestAbuseFilesThatDoNotClose(t *testing.T) {
@@ -78,7 +90,7 @@ func TestAbuseFilesThatDoNotClose(t *testing.T) {
 			s.late(frame.Header{Kind: frame.Message, Handle: frame.Ping}, []byte("?"), lingering(t, address))
 		},
 		"in the queue of a connection that ends": func(t *testing.T, d *testDaemon, address string) {
-			d.cmd.Process.Signal(syscall.SIGSTOP) // until the file is in the queue
+			d.halt() // until the file is in the queue
 			defer d.cmd.Process.Signal(syscall.SIGCONT)
 			s := connect(t, "bob")
 			f := lingering(t, address)
