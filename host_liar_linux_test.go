@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,24 +22,44 @@ import (
 )
 
 func init() {
-	usualRoles["liar that is silent"] = func() { lieAsAgent(func(p *link.Relayed, _ mux.Transport) { <-p.Done() }) }
-	usualRoles["liar that lets go"] = func() {
-		lieAsAgent(func(p *link.Relayed, t mux.Transport) {
-			b := frame.Header{Length: 2, Stream: p.ID(), Kind: frame.Reset}.Append(nil)
-			transport.SendAll(t, [][]byte{append(b, 0, byte(mux.Cancelled))}, nil)
-		})
-	}
+	usualRoles["liar that is silent"] = func() { lieAsAgent(func(*resetting, uint32) {}) }
+	usualRoles["liar that lets go"] = func() { lieAsAgent((*resetting).reset) }
 }
 
-// lieAsAgent is an agent whose processes are none: it takes each signal, and does what then
-// says besides.
-func lieAsAgent(then func(*link.Relayed, mux.Transport)) {
+// resetting is a transport that sends a RESET behind what it sends next.
+type resetting struct {
+	mux.Transport
+	stream atomic.Uint32
+}
+
+func (r *resetting) reset(stream uint32) { r.stream.Store(stream) }
+
+func (r *resetting) Send(bufs [][]byte, files []*os.File) (int, error) {
+	n, err := r.Transport.Send(bufs, files)
+	for _, b := range bufs {
+		n -= len(b)
+	}
+	if stream := r.stream.Load(); stream != 0 && n == 0 && err == nil { // no frame is cut in two
+		r.stream.Store(0)
+		b := frame.Header{Length: 2, Stream: stream, Kind: frame.Reset}.Append(nil)
+		err = transport.SendAll(r.Transport, [][]byte{append(b, 0, byte(mux.Cancelled))}, nil)
+	}
+	for _, b := range bufs {
+		n += len(b)
+	}
+	return n, err
+}
+
+// lieAsAgent is an agent whose processes are none: it takes each signal, and says that a process
+// began, once then was called for its stream.
+func lieAsAgent(then func(*resetting, uint32)) {
 	in, errIn := unix.Dup(0)
 	out, errOut := unix.Dup(1)
-	t, err := transport.NewPipes(os.NewFile(uintptr(in), "in"), os.NewFile(uintptr(out), "out"))
+	pipes, err := transport.NewPipes(os.NewFile(uintptr(in), "in"), os.NewFile(uintptr(out), "out"))
 	if err = errors.Join(errIn, errOut, err); err != nil {
 		panic(err)
 	}
+	t := &resetting{Transport: pipes}
 	type signal struct {
 		ID     uint32
 		Signal int
@@ -48,8 +69,9 @@ func lieAsAgent(then func(*link.Relayed, mux.Transport)) {
 		Side: mux.WorkerSide, Serving: true, NoFiles: true, Paced: true, Errors: &link.Errors{}, Alive: link.Silence,
 		Functions: link.RegistryOf(taken), Hello: link.Hello{Name: "agent", Confinement: "none"},
 		Relay: func(p *link.Relayed) {
+			then(t, p.ID())
 			p.Began(1)
-			then(p, t)
+			<-p.Done()
 		},
 	})
 	<-l.Done()
