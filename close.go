@@ -12,8 +12,7 @@ import (
 // Shutdown takes no more calls, lets those that run finish, and ends all workers
 // in peace: their last output and log records arrive. When ctx ends first, the
 // calls are cancelled and end with a [*LostError], what has not returned after the
-// grace is killed, and ctx's error is returned. Like Close it returns when no process, goroutine or
-// file of the manager's is left.
+// grace is killed, and ctx's error is returned. It returns when Close would.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
 	var cut atomic.Bool
@@ -76,6 +75,9 @@ func (m *Manager) Close() error {
 		m.change()
 	}
 	m.await(func() bool { return m.beginning == 0 && len(m.workers) == 0 })
+	m.mu.Unlock()
+	m.following.Wait() // nobody listens any more, who would follow another host
+	m.mu.Lock()
 	if m.closeErr == nil && m.sink != nil {
 		return m.sink.Err()
 	}
@@ -98,7 +100,6 @@ func (m *Manager) closeDoors() {
 	for l := range listeners {
 		l.Close()
 	}
-	m.following.Wait()
 	m.mu.Lock()
 	m.silencing = false
 	m.change()

@@ -8,34 +8,20 @@ import (
 	"github.com/outwork-go/outwork/internal/tcp"
 )
 
-// door is where agents connect back, for a Target.ConnectBack. m.mu is held before and
-// after, but not while it asks for the address of a name.
+// door is where agents connect back, for a Target.ConnectBack, which names no host that would
+// have to be looked up. m.mu is held.
 func (m *Manager) door(back string) (d tcp.Door, err error) {
-	m.await(func() bool { return !m.opening[back] })
-	if m.closing {
-		return nil, ErrClosed
-	}
 	if d := m.doors[back]; d != nil {
 		return d, nil
 	}
-	m.opening[back] = true
-	common := m.listening()
-	m.mu.Unlock()
 	p, err := tcp.Get()
 	if err == nil {
-		d, err = p.Back(back, common)
+		d, err = p.Back(back, m.listening())
 	}
-	m.mu.Lock()
-	delete(m.opening, back)
-	m.change()
 	if err != nil {
 		return nil, fmt.Errorf("connect back to %q: %w", back, err)
 	}
 	m.doors[back] = d
-	if m.closing {
-		m.closeDoors()
-		return nil, ErrClosed
-	}
 	return d, nil
 }
 

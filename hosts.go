@@ -69,9 +69,6 @@ func (m *Manager) hostVia(from boot.Place, hops []string, address string) (*host
 		if back, err = m.door(address); err != nil {
 			return nil, err
 		}
-		if h := m.hosts[key]; h != nil && !h.over() {
-			return h, nil // somebody else was quicker
-		}
 	}
 	h := m.newHost(url, len(hops))
 	h.key, h.from, h.hop, h.ahead = key, from, hop, transport.NewDeferred()

@@ -61,10 +61,13 @@ func (j joining) Open(open func(tcp.Listening) (io.Closer, error)) error {
 		return err
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.listeners[l] = true
-	if m.closing {
-		m.closeDoors()
+	closing := m.closing
+	if !closing {
+		m.listeners[l] = true
+	}
+	m.mu.Unlock()
+	if closing {
+		l.Close()
 		return ErrClosed
 	}
 	return nil

@@ -104,7 +104,6 @@ type Manager struct {
 	bare      map[string]error     // why no agent can run on a host, by its hops
 	program   *boot.Program        // this one, as agents are made of it
 	doors     map[string]tcp.Door  // where agents connect back, by Target.ConnectBack
-	opening   map[string]bool      // doors that are being opened
 	listeners map[io.Closer]bool
 	silencing bool // doors and listeners are being closed
 	life      context.Context
@@ -125,7 +124,7 @@ func (m *Manager) setup() {
 	m.started = true
 	m.workers, m.names = map[*Worker]bool{}, map[string]bool{}
 	m.hosts, m.allHosts = map[string]*hostConn{}, map[*hostConn]bool{}
-	m.doors, m.opening, m.listeners = map[string]tcp.Door{}, map[string]bool{}, map[io.Closer]bool{}
+	m.doors, m.listeners = map[string]tcp.Door{}, map[io.Closer]bool{}
 	m.program = boot.Self()
 	m.life, m.endLife = context.WithCancel(context.Background())
 	m.changed = make(chan struct{})

@@ -28,7 +28,7 @@ const (
 	Policy   Cause = "it tried what its sandbox forbids"                   // SIGSYS
 	Overdue  Cause = "killed: a call did not return when it was cancelled" // sandbox.Limits.Grace
 	Protocol Cause = "it broke the protocol"                               // found in an *outwork.ProtocolError
-	Host     Cause = "its host is lost"                                    // the connection to it broke, or nothing came from it for too long
+	Host     Cause = "its host is lost"                                    // the connection to it broke, nothing came from it for too long, or it tells nothing of the process any more
 )
 
 // Error is the cause as a part of a sentence.

@@ -152,6 +152,9 @@ func (r *running) alive() { r.daemon.Sessions() }
 // reload takes the policy that is there now, and reopens the records. What cannot
 // be had anew stays as it was, and so does all when ctx ends.
 func (r *running) reload(ctx context.Context) {
+	if ctx.Err() != nil {
+		return // it came with the end
+	}
 	done := systemd.Reloading()
 	defer func() {
 		if ctx.Err() == nil {
@@ -205,7 +208,10 @@ func (r *running) end(again context.Context, err error) error {
 	err = errors.Join(err, r.listener.Close())
 	ctx, cancel := context.WithTimeout(again, stopTime)
 	defer cancel()
-	if stopped := r.daemon.Stop(ctx); stopped != nil {
+	switch stopped := r.daemon.Stop(ctx); {
+	case stopped != nil && again.Err() != nil:
+		r.log.Warn("calls that ran were cancelled: it was asked again to end", "cause", stopped)
+	case stopped != nil:
 		r.log.Warn("some calls did not finish in time", "time", stopTime, "cause", stopped)
 	}
 	r.polkit.Close()

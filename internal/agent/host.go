@@ -97,7 +97,6 @@ type Process struct {
 	*link.Relay
 	h    *Host
 	asks *inquiry // nil: it may not ask
-	tail []byte
 
 	abandoned atomic.Bool
 }
@@ -153,13 +152,8 @@ func (p *Process) Wait() (starter.Exit, error) {
 		}
 		return starter.Exit{Code: -1}, &LostError{err}
 	}
-	p.tail = e.Tail
 	return exitOf(e), nil
 }
-
-// Tail is the last of what the process wrote to its standard error, when Wait has
-// returned.
-func (p *Process) Tail() []byte { return p.tail }
 
 // StartError is a process that the agent could not start, and why.
 type StartError struct{ Err error }

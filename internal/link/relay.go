@@ -79,6 +79,16 @@ func (r *Relay) Wait() (Ended, error) {
 	return r.end, r.err
 }
 
+// Tail is the last of what the process wrote to its standard error, when its end is known.
+func (r *Relay) Tail() []byte {
+	select {
+	case <-r.done:
+		return r.end.Tail
+	default:
+		return nil
+	}
+}
+
 // ErrAbandoned is Wait's error after Abandon.
 var ErrAbandoned = errors.New("nobody waits for it any more")
 
