@@ -46,6 +46,9 @@ func TestForkOfLiar(t *testing.T) {
 			defer liar.Close()
 			l := link.New(ours, link.Config{Side: mux.ManagerSide, Functions: &functions, Errors: &crossing, Hello: link.Hello{Confinement: "none"}})
 			defer l.Close()
+			if _, err := l.Greeted(t.Context()); err != nil { // a call with files is none that goes ahead
+				t.Fatal(err)
+			}
 			f := &forked{of: &Worker{link: l}, began: make(chan struct{}), ended: make(chan struct{})}
 			f.call(&forkArgs{"copy", file, file, file})
 			if f.err != nil {
