@@ -245,23 +245,26 @@ def main(c):
     return what
 `)
 	want := map[string]string{"crash": "crash", "abort": "crash", "exit": "exit", "spin": causeTime, "print": causeOutput}
-	dir := t.TempDir()
 	for i := range 20 {
 		want[fmt.Sprint("well", i)] = ""
 	}
-	for what := range want {
-		if err := os.WriteFile(filepath.Join(dir, what), []byte(what), 0o600); err != nil {
+	dirs := map[bool]string{true: t.TempDir(), false: t.TempDir()} // by what its time ends
+	for what, cause := range want {
+		if err := os.WriteFile(filepath.Join(dirs[cause == causeTime], what), []byte(what), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := command(t, "map", "--sandbox=none", "--workers", "2", "--file-timeout", "5s", "-r", text, dir)
-	var stderr bytes.Buffer
-	cmd.Stderr = &tail{b: &stderr}
-	out, err := cmd.Output()
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != statusFailed {
-		t.Errorf("%v, want status 1\n%s", err, &stderr)
+	var all []mappedLine
+	for timed, limit := range map[bool]string{true: "8s", false: "2m"} {
+		cmd := command(t, "map", "--sandbox=none", "--workers", "2", "--file-timeout", limit, "-r", text, dirs[timed])
+		var stderr bytes.Buffer
+		cmd.Stderr = &tail{b: &stderr}
+		out, err := cmd.Output()
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != statusFailed {
+			t.Errorf("%v, want status 1\n%s", err, &stderr)
+		}
+		all = append(all, mapLines(t, out)...)
 	}
-	all := mapLines(t, out)
 	if len(all) != len(want) {
 		t.Errorf("%d lines, want %d", len(all), len(want))
 	}
