@@ -67,8 +67,7 @@ func (p *program) runDaemon(ctx context.Context, o daemonFlags, stderr io.Writer
 	e := heed(ctx)
 	defer e.stop()
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	signal.Notify(hangups, syscall.SIGHUP) // for good: one that comes with the end must not be what ends it
 	r, err := p.prepare(e, o, log, stderr)
 	switch {
 	case err == nil:
