@@ -54,10 +54,7 @@ func (h *handed) unless(wait func() error) error {
 }
 
 // Deaf reports whether nobody listens to what is below.
-func (h *handed) Deaf() bool {
-	t, ok := h.Transport.(interface{ Deaf() bool })
-	return ok && t.Deaf()
-}
+func (h *handed) Deaf() bool { return mux.IsDeaf(h.Transport) }
 
 // process is one whose context ends with it.
 type process struct {

@@ -220,8 +220,13 @@ func (c *Conn) deaf() bool {
 	if c.right == held && !c.polling {
 		return true
 	}
-	t, ok := c.t.(interface{ Deaf() bool })
-	return ok && t.Deaf()
+	return IsDeaf(c.t)
+}
+
+// IsDeaf reports whether nobody listens to what is below t, as far as t can tell.
+func IsDeaf(t Transport) bool {
+	d, ok := t.(interface{ Deaf() bool })
+	return ok && d.Deaf()
 }
 
 // Deaf reports whether nobody listens to the Conn below.

@@ -69,12 +69,6 @@ func (l *line) closeUnused() {
 	}
 }
 
-// deaf reports whether nobody listens to what is below.
-func (l *line) deaf() bool {
-	t, ok := l.t.(interface{ Deaf() bool })
-	return ok && t.Deaf()
-}
-
 // hold lets l be open until release, also when it is retired.
 func (l *line) hold() {
 	l.mu.Lock()

@@ -259,14 +259,14 @@ func (c *Conn) look() {
 }
 
 // deaf reports whether nobody listens. c.mu is held.
-func (c *Conn) deaf(l *line) bool { return c.waiting.Load() == 0 || l.deaf() }
+func (c *Conn) deaf(l *line) bool { return c.waiting.Load() == 0 || mux.IsDeaf(l.t) }
 
 // Deaf reports whether nobody listens to what is below: there is no connection.
 func (c *Conn) Deaf() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.now.Load()
-	return l == nil || l.deaf()
+	return l == nil || mux.IsDeaf(l.t)
 }
 
 // Paused is of mux.Lasting.

@@ -231,8 +231,7 @@ func (d *Deferred) attachedOr(c chan struct{}) mux.Transport {
 // Deaf reports whether nobody listens to what it is attached to.
 func (d *Deferred) Deaf() bool {
 	t, _ := d.now()
-	deaf, ok := t.(interface{ Deaf() bool })
-	return ok && deaf.Deaf()
+	return mux.IsDeaf(t)
 }
 
 // PollSend is of mux.Transport.
