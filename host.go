@@ -278,7 +278,8 @@ func (h *hostConn) cuts() (n uint64, now bool) {
 		gaps, silent := on.agent.Gaps()
 		n, now = n+gaps, now || silent
 		if on.stream != nil {
-			n += on.stream.Joins()
+			gaps, silent := on.stream.Gaps()
+			n, now = n+gaps+on.stream.Joins(), now || silent
 		}
 	}
 	return n, now || h.parted()

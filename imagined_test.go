@@ -53,7 +53,7 @@ func TestSilenceExcused(t *testing.T) {
 		if _, err := l.Greeted(t.Context()); violation(err) == nil {
 			t.Errorf("got %v", err)
 		}
-		if took := time.Since(began); took != 3*link.HandshakeTimeout {
+		if took := time.Since(began); took != 3*link.HandshakeTimeout+link.Noticed {
 			t.Errorf("after %v", took)
 		}
 		l.Close()

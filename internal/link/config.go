@@ -62,8 +62,9 @@ type Config struct {
 	// Patient makes HandshakeTimeout begin with Expect, not with New.
 	Patient bool
 
-	// Excused, when set, is asked when HandshakeTimeout has passed: whether the peer could not
-	// be heard in it, and has as long once more. It must be quick.
+	// Excused, when set, is asked when HandshakeTimeout has passed, and when it says no, after
+	// Noticed again: whether the peer could not be heard since it was asked last, and has
+	// HandshakeTimeout once more. It must be quick.
 	Excused func() bool
 
 	// Alive is how long nothing may come before the link ends with a *mux.SilentError;

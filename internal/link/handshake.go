@@ -70,15 +70,26 @@ func sinceNow() func() time.Duration {
 	return func() time.Duration { return time.Since(begin) }
 }
 
-// ungreeted ends a link whose handshake takes too long.
+// ungreeted ends a link whose handshake takes too long. A peer that may have an excuse has
+// Noticed more: a line that was cut a moment ago is silent, and nobody knows it yet.
 func (l *Link) ungreeted() {
+	within := HandshakeTimeout
 	switch {
 	case l.greeted.Load() || l.Err() != nil:
-	case l.cfg.Excused != nil && l.cfg.Excused():
+		return
+	case l.cfg.Excused == nil:
+	case l.cfg.Excused():
+		l.overdue = false
 		l.patience.Reset(HandshakeTimeout)
+		return
+	case !l.overdue:
+		l.overdue = true
+		l.patience.Reset(Noticed)
+		return
 	default:
-		l.conn.Fail(frame.Violated("handshake", "no HELLO within %v", HandshakeTimeout))
+		within += Noticed
 	}
+	l.conn.Fail(frame.Violated("handshake", "no HELLO within %v", within))
 }
 
 func (l *Link) greet(ev mux.Event) error {

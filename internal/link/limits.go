@@ -8,6 +8,7 @@ import "time"
 const (
 	HandshakeTimeout = 10 * time.Second
 	Silence          = 15 * time.Second    // Alive of links to other hosts
+	Noticed          = Silence * 2 / 3     // when Gaps tells of a line that is silent
 	LastingSilence   = Silence + time.Hour // Alive of those over a lasting stream, which has signs of life of its own
 	PauseWait        = time.Second         // how long Pause tries to tell the peer
 	ManagerStreams   = 65536               // streams that a manager may have open on one link

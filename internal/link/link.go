@@ -33,6 +33,7 @@ type Link struct {
 	greeted  atomic.Bool
 	greeting mux.Waiter
 	patience *time.Timer // ends a link whose peer does not say HELLO
+	overdue  bool        // it rang, and there was no excuse; its own
 
 	// positional reports that both ends have the same functions of the same types.
 	positional atomic.Bool

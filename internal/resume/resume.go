@@ -62,6 +62,7 @@ type Conn struct {
 	changed  chan struct{} // closed, and made anew, when there is another state
 	patience *time.Timer   // ends the Conn when nobody brings a connection
 	pulse    mux.Pulse
+	gaps     uint64 // of the pulses before
 	pulser   *time.Timer
 	looked   time.Time
 	sent     uint64 // pushes

@@ -297,6 +297,36 @@ func TestRedialPasses(t *testing.T) {
 	})
 }
 
+// A silence is told of before the connection is given up for it, and stays counted when there is another one.
+func TestGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(usual)
+		n.b = New(Config{Redial: time.Hour})
+		defer n.close()
+		idle(n.a)
+		idle(n.b)
+		n.cables(never, 0)
+		n.join(t)
+		time.Sleep(time.Hour)
+		if gaps, now := n.a.Gaps(); gaps != 0 || now {
+			t.Errorf("while all is well: %d gaps, silent %v", gaps, now)
+		}
+		n.ends[0].mute.Store(true)
+		n.ends[1].mute.Store(true)
+		time.Sleep(10 * time.Second)
+		if gaps, now := n.a.Gaps(); gaps != 1 || !now || !n.a.Joined() {
+			t.Errorf("while nothing comes: %d gaps, silent %v, joined %v", gaps, now, n.a.Joined())
+		}
+		awaitCut(n.a)
+		n.cables(never, 0)
+		n.join(t)
+		time.Sleep(time.Minute)
+		if gaps, now := n.a.Gaps(); gaps != 1 || now {
+			t.Errorf("after the next connection: %d gaps, silent %v", gaps, now)
+		}
+	})
+}
+
 // stopper calls its function when it is closed.
 type stopper struct {
 	cable

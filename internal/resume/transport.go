@@ -219,9 +219,23 @@ func (c *Conn) watch(l *line) {
 	if c.cfg.Silence <= 0 || c.now.Load() != l {
 		return
 	}
+	c.gaps, _ = c.silences()
 	c.pulse = mux.Pulse{Limit: c.cfg.Silence}
 	c.looked = time.Now()
 	c.pulser.Reset(c.pulse.Every())
+}
+
+// Gaps is how often nothing came for so long that the other side was cut off, also where the
+// connection went on; and whether nothing comes just now.
+func (c *Conn) Gaps() (n uint64, now bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.silences()
+}
+
+func (c *Conn) silences() (n uint64, now bool) {
+	n, now = c.pulse.Gaps()
+	return c.gaps + n, now
 }
 
 // look is one look of the watch.
