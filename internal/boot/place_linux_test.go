@@ -68,7 +68,7 @@ func TestMain(m *testing.M) {
 // spilt reports whether a test has left its program elsewhere than in a home of its
 // own, and removes it.
 func spilt() (found bool) {
-	is, err := self().hash()
+	is, err := self().hash(context.Background())
 	for _, dir := range []string{"/var/tmp", "/dev/shm", "/tmp"} {
 		dir = fmt.Sprintf("%s/outwork-%d", dir, os.Getuid())
 		if err == nil && os.Remove(dir+"/outwork-"+is.hash) == nil {
@@ -219,8 +219,8 @@ func settle(t *testing.T) {
 	if err := errors.Join(err, r.Close(), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	self().hash()
-	self().pack()
+	self().hash(t.Context())
+	self().pack(t.Context())
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	t.Cleanup(func() {
 		for end := time.Now().Add(patience); ; runtime.Gosched() {

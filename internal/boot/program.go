@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -23,8 +24,8 @@ type Program struct {
 	os, arch string
 	open     func() (io.ReadCloser, error)
 
-	hash func() (content, error)
-	pack func() ([]byte, error)
+	hash func(context.Context) (content, error)
+	pack func(context.Context) ([]byte, error)
 }
 
 // content tells a program from every other.
@@ -37,9 +38,33 @@ type content struct {
 // more than once, and gives the same bytes each time.
 func NewProgram(goos, goarch string, open func() (io.ReadCloser, error)) *Program {
 	p := &Program{os: goos, arch: goarch, open: open}
-	p.hash = sync.OnceValues(p.sum)
-	p.pack = sync.OnceValues(p.compress)
+	p.hash = once(p.sum)
+	p.pack = once(p.compress)
 	return p
+}
+
+// once does the work when it is first needed. Who begins does it, and the others wait; work
+// that was given up with its context is begun anew by the next.
+func once[T any](work func(context.Context) (T, error)) func(context.Context) (T, error) {
+	turn := make(chan struct{}, 1)
+	var done bool // guarded by turn, and so are the others
+	var value T
+	var err error
+	return func(ctx context.Context) (T, error) {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			var none T
+			return none, ctx.Err()
+		}
+		if done {
+			return value, err
+		}
+		value, err = work(ctx)
+		done = err == nil || ctx.Err() == nil
+		return value, err
+	}
 }
 
 // Self is the program that runs here. All managers of a process share it, and so what was
@@ -62,18 +87,32 @@ func executable() (string, error) {
 	return os.Executable()
 }
 
-// read hands a reader of the program to use.
-func (p *Program) read(use func(io.Reader) error) error {
+// read hands a reader of the program to use, which fails when ctx has ended.
+func (p *Program) read(ctx context.Context, use func(io.Reader) error) error {
 	r, err := p.open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(use(r), r.Close())
+	return errors.Join(use(heeding{ctx, r}), r.Close())
 }
 
-func (p *Program) sum() (c content, err error) {
+// heeding is a reader until its context ends.
+type heeding struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read is of io.Reader.
+func (h heeding) Read(b []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return h.r.Read(b)
+}
+
+func (p *Program) sum(ctx context.Context) (c content, err error) {
 	h := sha256.New()
-	err = p.read(func(r io.Reader) error {
+	err = p.read(ctx, func(r io.Reader) error {
 		c.size, err = io.Copy(h, r)
 		return err
 	})
@@ -83,13 +122,13 @@ func (p *Program) sum() (c content, err error) {
 
 // compress makes what is uploaded. Of the levels, the fastest is a tenth larger than
 // the usual one, and takes a quarter of its time.
-func (p *Program) compress() ([]byte, error) {
+func (p *Program) compress(ctx context.Context) ([]byte, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {
 		return nil, err
 	}
-	err = p.read(func(r io.Reader) error {
+	err = p.read(ctx, func(r io.Reader) error {
 		_, err := io.Copy(z, r)
 		return err
 	})
@@ -100,8 +139,8 @@ func (p *Program) compress() ([]byte, error) {
 }
 
 // plain is the program as it is.
-func (p *Program) plain() (b []byte, err error) {
-	err = p.read(func(r io.Reader) error {
+func (p *Program) plain(ctx context.Context) (b []byte, err error) {
+	err = p.read(ctx, func(r io.Reader) error {
 		b, err = io.ReadAll(r)
 		return err
 	})

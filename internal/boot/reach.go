@@ -150,11 +150,19 @@ func faultf(s host.Stage, format string, args ...any) error {
 
 // load makes p the program that is looked for.
 func (b *boot) load(p *Program) (err error) {
-	if b.is, err = p.hash(); err != nil {
-		return faultf(host.Upload, "read the program: %w", err)
+	if b.is, err = p.hash(b.ctx); err != nil {
+		return b.unread(err)
 	}
 	b.p = p
 	return nil
+}
+
+// unread is for a program that could not be read.
+func (b *boot) unread(err error) error {
+	if b.ctx.Err() != nil {
+		return b.ctx.Err()
+	}
+	return faultf(host.Upload, "read the program: %w", err)
 }
 
 // to begins a stage.

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ func onlyAgent(t *testing.T, dir string) {
 	if err != nil || len(names) != 1 {
 		t.Fatalf("left %v, %v", names, err)
 	}
-	is, _ := self().hash()
+	is, _ := self().hash(t.Context())
 	info, err := os.Lstat(filepath.Join(dir, "outwork-"+is.hash))
 	if err != nil || info.Mode() != 0o700 || info.Size() != is.size {
 		t.Errorf("got %v, %v", info, err)
@@ -252,7 +253,7 @@ func TestTenAtOnce(t *testing.T) {
 
 // What was put in the cache by somebody else is not run, and replaced where it can be.
 func TestPlanted(t *testing.T) {
-	is, err := self().hash()
+	is, err := self().hash(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -465,7 +466,7 @@ func TestOddHome(t *testing.T) {
 	r := reach(t, p, plainShell, o)
 	echo(t, r, string(o.Ahead()))
 	onlyAgent(t, odd+"/.cache/outwork")
-	is, _ := self().hash()
+	is, _ := self().hash(t.Context())
 	future := time.Now().Add(10 * 365 * 24 * time.Hour)
 	if err := os.Chtimes(odd+"/.cache/outwork/outwork-"+is.hash, future, future); err != nil {
 		t.Fatal(err)
@@ -591,13 +592,13 @@ func TestOtherPlatform(t *testing.T) {
 	t.Run("one", func(t *testing.T) {
 		settle(t)
 		p, o := place(t), options()
-		data, err := self().plain()
+		data, err := self().plain(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		o.Binaries = NewBinaries(fstest.MapFS{"outwork-linux-riscv64": {Data: data}})
 		o.Program = NewProgram(runtime.GOOS, runtime.GOARCH, o.Binaries.mustFind(t).open)
-		o.Program.hash = func() (content, error) { return content{strings.Repeat("0", 64), 1}, nil }
+		o.Program.hash = func(context.Context) (content, error) { return content{strings.Repeat("0", 64), 1}, nil }
 		for _, fresh := range []bool{true, false} {
 			r := reach(t, p, fake, o)
 			if r.Fresh != fresh || r.Facts.Arch != "riscv64" {

@@ -18,11 +18,11 @@ var spoilt = []string{"crc", "corrupt", "invalid", "gzip format", "gzip magic", 
 
 // upload sends the program, and tells it to begin.
 func (b *boot) upload() error {
-	data, err := b.p.pack()
+	data, err := b.p.pack(b.ctx)
 	unpack := "gzip -dc"
 	for range maxUploads {
 		if err != nil {
-			return faultf(host.Upload, "read the program: %w", err)
+			return b.unread(err)
 		}
 		b.to(host.Upload)
 		b.order(putLine(b.nonce, b.is, len(data), unpack), data)
@@ -33,7 +33,7 @@ func (b *boot) upload() error {
 		case again == "":
 			return nil
 		case again == "plain":
-			data, err = b.p.plain()
+			data, err = b.p.plain(b.ctx)
 			unpack = "cat"
 		case again == "memory":
 			return b.memory()
@@ -121,18 +121,18 @@ func (b *boot) memory() error {
 func (b *boot) interpreter() (line string, data []byte, err error) {
 	switch {
 	case b.facts.has("python3"):
-		if data, err = b.p.pack(); err == nil {
+		if data, err = b.p.pack(b.ctx); err == nil {
 			line = pythonLine(b.nonce, b.is, len(data))
 		}
 	case b.facts.has("perl"):
-		if data, err = b.p.plain(); err == nil {
+		if data, err = b.p.plain(b.ctx); err == nil {
 			line = perlLine(b.nonce, b.is, len(data), b.facts.Machine)
 		}
 	default:
 		return "", nil, &fault{host.Probe, noAgent{b.noRoom("; and it has neither python3 (3.8 or later) nor perl to start the program from memory")}}
 	}
 	if err != nil {
-		err = faultf(host.Upload, "read the program: %w", err)
+		err = b.unread(err)
 	}
 	return line, data, err
 }
