@@ -171,10 +171,11 @@ func (l mapLoad) files(ctx context.Context, e *env, r *rand.Rand, p *outwork.Poo
 		if err != nil {
 			return 0, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		if f.word == "" {
-			ctx, cancel = context.WithTimeout(ctx, callLimit)
+		limit := callLimit
+		if h, ok := harms[f.word]; ok && h.cause == "" {
+			limit = 2 * time.Second
 		}
+		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		return Parse.Call(call.WithGrants(ctx, Mark.Bind(e.marked)), w, FileArgs{f.call.id, b})
 	}
