@@ -142,15 +142,20 @@ func (w *Worker) callGrace() time.Duration {
 }
 
 // overdueSoon kills the worker when a call that was given up, if it still runs, has not returned
-// after the grace.
+// after the grace. One whose end nobody could read, as this program's own log handler or the like
+// did not return, has the grace again.
 func (w *Worker) overdueSoon(call *link.Call) {
 	grace := w.callGrace()
 	if grace == 0 || !call.Runs() {
 		return
 	}
+	before, wasDeaf := w.link.Reads()
 	time.AfterFunc(grace, func() {
+		n, deaf := w.link.Reads()
 		switch {
 		case w.link.Err() != nil || !call.Runs():
+		case n == before && (deaf || wasDeaf):
+			w.overdueSoon(call)
 		case w.host != nil && !w.host.arrived(): // it has not even begun
 			w.overdueSoon(call)
 		default:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/call"
 	"github.com/outwork-go/outwork/lost"
 	"github.com/outwork-go/outwork/outworktest"
 	"github.com/outwork-go/outwork/sandbox"
@@ -106,6 +107,37 @@ func TestOverdue(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A call is not overdue whose end cannot be read because what the manager's own program does with
+// what has come takes long.
+func TestNotOverdueWhileNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = 10 * time.Minute
+		var m outwork.Manager
+		w := outworktest.Start(t, &m, outwork.Target{Limits: sandbox.Limits{Grace: time.Second}})
+		begun := false
+		first, end := context.WithCancel(call.WithProgress(t.Context(), func(int64, int64, string) { begun = true; time.Sleep(long) }))
+		defer end()
+		other := wait.Go(first, w, struct{}{})
+		synctest.Wait()
+		if !begun {
+			t.Fatal("nobody is kept from reading")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := wait.Call(ctx, w, struct{}{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(2 * long)
+		if n, err := double.Call(t.Context(), w, 2); n != 4 || err != nil {
+			t.Errorf("in the end: %d, %v", n, err)
+		}
+		end()
+		if _, err := other.Result(); !errors.Is(err, context.Canceled) {
+			t.Errorf("the other call: %v", err)
+		}
+	})
 }
 
 // zeroes returns so many bytes.

@@ -119,6 +119,9 @@ func (l *Link) Close() error { return l.conn.Close() }
 // Config.Alive; and whether nothing comes just now.
 func (l *Link) Gaps() (n uint64, now bool) { return l.conn.Gaps() }
 
+// Reads is how many reads there have been, and whether nobody reads, as what has come is not done with.
+func (l *Link) Reads() (n uint64, deaf bool) { return l.conn.Reads() }
+
 // Outlast changes Config.Alive, of a link whose sides have greeted.
 func (l *Link) Outlast(silence time.Duration) { l.conn.Watch(silence) }
 

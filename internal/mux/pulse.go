@@ -164,6 +164,14 @@ func (c *Conn) Gaps() (n uint64, now bool) {
 	return c.pulse.Gaps()
 }
 
+// Reads is how many reads there have been, and whether nobody listens: who reads is busy with
+// what has come.
+func (c *Conn) Reads() (n uint64, deaf bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rd.batch.Load(), c.deaf()
+}
+
 // look is one look of the watch.
 func (c *Conn) look() {
 	c.mu.Lock()
