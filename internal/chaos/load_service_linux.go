@@ -73,7 +73,12 @@ func runDaemon() int {
 		Start: func(ctx context.Context) (func() error, error) {
 			m := &outwork.Manager{Stdout: io.Discard, Stderr: io.Discard, Grace: time.Second}
 			var err error
-			daemonPool, err = m.Pool(ctx, outwork.Target{Sandbox: sandbox.Config{Level: sandbox.Strict}}, 2)
+			for range 10 { // its processes may be killed while it starts
+				daemonPool, err = m.Pool(ctx, outwork.Target{Sandbox: sandbox.Config{Level: sandbox.Strict}}, 2)
+				if err == nil || ctx.Err() != nil {
+					break
+				}
+			}
 			return m.Close, err
 		},
 	})
