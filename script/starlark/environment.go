@@ -113,11 +113,11 @@ func failBuiltin(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, k
 	if err := starlark.UnpackArgs(b.Name(), nil, kwargs, "sep?", &sep); err != nil {
 		return nil, err
 	}
+	if err := weighAll(args); err != nil {
+		return nil, fmt.Errorf("fail: %w", err)
+	}
 	words := make([]string, len(args))
 	for i, v := range args {
-		if err := weigh(v, maxText); err != nil {
-			return nil, fmt.Errorf("fail: %w", err)
-		}
 		words[i] = display(v)
 	}
 	return nil, failure(strings.Join(words, sep))

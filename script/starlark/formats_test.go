@@ -41,6 +41,18 @@ func craftSymbols() []byte {
 	return b
 }
 
+// A program parses the container of each of its calls, which stays the caller's.
+func TestParsedContainerStaysOpen(t *testing.T) {
+	p := load(t, Host{}, "def main(c):\n    f = elf.parse(c)\n    return [f.needed[0], elf.parse(c).needed[1]]\n")
+	c := container.FromBytes(craftELF(binary.LittleEndian, true, []string{"libc.so.6", "libm.so.6"}))
+	defer c.Close()
+	for range 2 {
+		if v, err := p.Call(t.Context(), Host{}, Limits{}, c); err != nil || fmt.Sprint(v) != "[libc.so.6 libm.so.6]" {
+			t.Errorf("got %v, %v", v, err)
+		}
+	}
+}
+
 func TestELF(t *testing.T) {
 	for expr, want := range map[string]any{
 		`f.needed`:                      []any{"libc.so.6", "libm.so.6"},

@@ -93,12 +93,15 @@ func addGuards(env starlark.StringDict) {
 	env["range"] = starlark.NewBuiltin("range", rangeBuiltin)
 }
 
-// guardModule is m with its encoders guarded.
+// guardModule is m with its encoders and decoders guarded.
 func guardModule(m *starlarkstruct.Module) *starlarkstruct.Module {
 	members := starlark.StringDict{}
 	for name, v := range m.Members {
-		if strings.HasPrefix(name, "encode") {
+		switch {
+		case strings.HasPrefix(name, "encode"):
 			v = guarded(v.(*starlark.Builtin), weighAll)
+		case name == "decode":
+			v = guarded(v.(*starlark.Builtin), shallow)
 		}
 		members[name] = v
 	}
@@ -116,6 +119,32 @@ func guarded(b *starlark.Builtin, check func(args starlark.Tuple) error) *starla
 }
 
 func weighAll(args starlark.Tuple) error { return weigh(args, maxText) }
+
+// shallow keeps a decoder, which goes by recursion, off the end of Go's stack. What it counts in
+// is JSON, or that far it will be found to be none.
+func shallow(args starlark.Tuple) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text, _ := starlark.AsString(args[0])
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > maxParse {
+				return fmt.Errorf("values nested deeper than %d", maxParse)
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return nil
+}
 
 func countAll(args starlark.Tuple) error {
 	for _, v := range args {

@@ -94,7 +94,7 @@ func hostOpen(r *run, name string, args starlark.Tuple, kwargs []starlark.Tuple)
 	if err != nil {
 		return nil, hostError(name, string(path), err)
 	}
-	r.opened = append(r.opened, c)
+	r.Keep(func() { c.Close() })
 	return whole(c), nil
 }
 

@@ -33,6 +33,7 @@ const (
 	maxItems   = 8 << 20  // items of a list that one operation may produce
 	maxIntBits = 1 << 20  // bits of a product
 	maxNesting = 200      // values within values, where they are printed or returned
+	maxParse   = 10_000   // values within values, in text that is read
 	maxResult  = 16 << 20 // bytes of a result, about; bytes or a string alone may be larger
 	maxMatches = 1 << 20  // matches that find_all returns
 

@@ -3,6 +3,7 @@ package starlark
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"runtime"
 	"strings"
@@ -82,6 +83,9 @@ func TestRefusedAtOnce(t *testing.T) {
 		"x = ()\nfor _ in range(1000): x = (x,)\n'%s' % x":          "a value is nested deeper than 200",
 		"x = ()\nfor _ in range(1000): x = (x,)\nfail(x)":           "a value is nested deeper than 200",
 		"x = []\nx.append(x)\nrepr(x)":                              "within itself",
+		"json.decode('[' * 5000000)":                                "json.decode: values nested deeper than 10000",
+		"json.decode('{\"a\":' * 50000)":                            "json.decode: values nested deeper than 10000",
+		"x = 'a' * 1000000\nfail(*([x] * 100))":                     "fail: the text would be longer",
 		`list(range(1000000000))`:                                   "list: 1000000000 items at once, at most 8388608",
 		`sorted(range(1 << 40))`:                                    "sorted: 1099511627776 items at once",
 		`enumerate(range(1 << 40))`:                                 "items at once",
@@ -142,6 +146,31 @@ func TestNestingKeepsOffTheStack(t *testing.T) {
 	h := newHost(nil, map[string]string{"a.star": tuples})
 	if _, err := h.run(t, "load('a.star', 'x')"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	v, err := newHost(nil, nil).run(t, `
+def main():
+    flat = json.decode("[" + ",".join(['"[\\"["'] * 20000) + "]")
+    deep = json.decode("[" * 10000 + "]" * 10000)
+    return [len(flat), flat[1], len(deep), json.decode("[]]", default = "none"), json.decode('"[', default = 7)]
+`)
+	if want := "[20000 [\"[ 1 none 7]"; err != nil || fmt.Sprint(v) != want {
+		t.Errorf("got %v, %v", v, err)
+	}
+}
+
+// The language compares its own ranges with nothing else.
+func TestRangesCompare(t *testing.T) {
+	v, err := newHost(nil, nil).run(t, `
+def main():
+    long, short = range(100000000), range(3)
+    return [short == long, long == short, short == long[:3], long[:3] == short, short != long, short == range(0, 3),
+            short in [long, short], 2 in short, 3 in short, short == [0, 1, 2], list(short), [i for i in long[5:7]]]
+`)
+	if want := "[false false true true true true true true false false [0 1 2] [5 6]]"; err != nil || fmt.Sprint(v) != want {
+		t.Errorf("got %v, %v", v, err)
 	}
 }
 

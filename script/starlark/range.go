@@ -7,52 +7,55 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// rangeBuiltin is the language's range. A long one is wrapped, because
-// built-ins that consume it (max, list.extend) would otherwise see no
-// cancellation until its end.
+// rangeBuiltin is the language's range, wrapped: built-ins that consume a long one (max,
+// list.extend) would otherwise see no cancellation until its end. A short one is wrapped too, as
+// the language compares its own with nothing else.
 func rangeBuiltin(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	v, err := starlark.Universe["range"].(*starlark.Builtin).CallInternal(t, args, kwargs)
-	if err != nil || starlark.Len(v) <= maxItems {
-		return v, err
+	if err != nil {
+		return nil, err
 	}
-	return longRange{v.(starlark.Sliceable), runOf(t)}, nil
+	return rangeValue{v.(starlark.Sliceable), runOf(t)}, nil
 }
 
 func isRange(v starlark.Value) bool { return v.Type() == "range" }
 
-// longRange is a range whose iteration ends when the run was stopped; the
+// rangeValue is a range. The iteration of a long one ends when the run was stopped; the
 // interpreter then ends at its next step, before it can use what was cut off.
-type longRange struct {
+type rangeValue struct {
 	starlark.Sliceable
 	r *run // that made it
 }
 
 var (
-	_ starlark.Sequence   = longRange{}
-	_ starlark.Comparable = longRange{}
-	_ starlark.HasBinary  = longRange{}
+	_ starlark.Sequence   = rangeValue{}
+	_ starlark.Comparable = rangeValue{}
+	_ starlark.HasBinary  = rangeValue{}
 )
 
 // Iterate implements starlark.Iterable.
-func (l longRange) Iterate() starlark.Iterator {
+func (l rangeValue) Iterate() starlark.Iterator {
+	if l.Len() <= maxItems {
+		return starlark.Iterate(l.Sliceable)
+	}
 	return &longIterator{Iterator: starlark.Iterate(l.Sliceable), r: cmp.Or(l.r.called, l.r)}
 }
 
 // Slice implements starlark.Sliceable.
-func (l longRange) Slice(start, end, step int) starlark.Value {
-	return longRange{l.Sliceable.Slice(start, end, step).(starlark.Sliceable), l.r}
+func (l rangeValue) Slice(start, end, step int) starlark.Value {
+	return rangeValue{l.Sliceable.Slice(start, end, step).(starlark.Sliceable), l.r}
 }
 
 // CompareSameType implements starlark.Comparable.
-func (l longRange) CompareSameType(op syntax.Token, y starlark.Value, depth int) (bool, error) {
-	if other, ok := y.(longRange); ok {
+func (l rangeValue) CompareSameType(op syntax.Token, y starlark.Value, depth int) (bool, error) {
+	if other, ok := y.(rangeValue); ok {
 		y = other.Sliceable
 	}
 	return starlark.CompareDepth(op, l.Sliceable, y, depth)
 }
 
 // Binary implements starlark.HasBinary for x in l.
-func (l longRange) Binary(op syntax.Token, x starlark.Value, side starlark.Side) (starlark.Value, error) {
+func (l rangeValue) Binary(op syntax.Token, x starlark.Value, side starlark.Side) (starlark.Value, error) {
 	if op == syntax.IN && side == starlark.Right {
 		return starlark.Binary(op, x, l.Sliceable)
 	}

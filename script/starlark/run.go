@@ -88,7 +88,7 @@ type run struct {
 	thread  *starlark.Thread
 	env     starlark.StringDict
 	shared  map[string]*containerValue
-	opened  []container.Container // to be closed: by host.open, and parts that are kept
+	opened  []func() // close what is to be closed: by host.open, and parts that are kept
 	modules map[string]*module
 	loading []string          // names of the modules being loaded, outermost first
 	sources map[string][]byte // by the path that tracebacks show
@@ -100,8 +100,8 @@ type run struct {
 // Context ends when the run must stop.
 func (r *run) Context() context.Context { return r.ctx }
 
-// Keep closes c when the run is over.
-func (r *run) Keep(c container.Container) { r.opened = append(r.opened, c) }
+// Keep calls done when the run is over.
+func (r *run) Keep(done func()) { r.opened = append(r.opened, done) }
 
 func newRun(ctx context.Context, h Host, s Script, l Limits) *run {
 	r := bareRun(ctx, h, l, s.Name)
@@ -156,8 +156,8 @@ func (r *run) release() {
 	for _, c := range r.shared {
 		c.c.Close()
 	}
-	for _, c := range r.opened {
-		c.Close()
+	for _, done := range r.opened {
+		done()
 	}
 }
 

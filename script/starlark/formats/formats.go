@@ -71,11 +71,11 @@ func module(name string, parse parser) starlark.Value {
 				return nil, err
 			}
 			r := extend.Of(t)
-			c, _, err := v.Part()
+			c, done, err := v.Part()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", full, err)
 			}
-			r.Keep(c) // for it is read later too
+			r.Keep(done) // for it is read later too
 			parsed, err := parse(r, c)
 			if err != nil {
 				return nil, r.Because(fmt.Errorf("%s: %w", full, err))

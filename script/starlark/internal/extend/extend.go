@@ -24,8 +24,8 @@ type Run interface {
 	Context() context.Context
 	// Because is why the script must stop, if it must, and else err.
 	Because(err error) error
-	// Keep closes c when the run is over.
-	Keep(c container.Container)
+	// Keep calls done when the run is over.
+	Keep(done func())
 }
 
 // Of is the run that a built-in was called in.
