@@ -90,7 +90,9 @@ func (l containersLoad) round(ctx context.Context, e *env) error {
 		{m: m, target: outwork.Target{Sandbox: sandbox.Config{Level: sandbox.Strict}}, marked: true},
 		{m: m, target: outwork.Target{Host: "near://", Limits: sandbox.Limits{Grace: time.Second}}},
 	}
-	given := []container.Container{spooled, live, container.FromBytes(b)}
+	held := container.FromBytes(b)
+	defer held.Close() // what it was passed as is sealed memory, which stays open
+	given := []container.Container{spooled, live, held}
 	return e.crowd(ctx, m, 4, func(ctx context.Context, r *rand.Rand) {
 		s := seats[r.IntN(len(seats))]
 		w, err := s.worker(ctx, e, r)
