@@ -142,7 +142,9 @@
 // so that a script can overshoot its limit between two samples, and some
 // built-ins of the language over very large values (sorting, parsing an
 // integer of millions of digits) cannot be interrupted. Host.Stuck tells of a
-// script that does not stop. With a memory limit well above [DefaultMemory],
-// hashing or freezing values nested millions deep ends the process. Where the
+// script that does not stop. A value nested a million deep
+// whose text goes into an error of the language's own ({}[x]) ends the process,
+// and so does hashing or freezing one with a memory limit well above
+// [DefaultMemory]: Go's stack has a bound that nothing outlives. Where the
 // machine must be protected from a hostile script, confine the process.
 package starlark

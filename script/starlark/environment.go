@@ -26,7 +26,7 @@ func (r *run) environment(args []string) starlark.StringDict {
 	env := starlark.StringDict{
 		"args":      list,
 		"log":       logModule(),
-		"json":      guardModule(json.Module),
+		"json":      guardJSON(json.Module),
 		"math":      math.Module,
 		"time":      startime.Module,
 		"struct":    starlark.NewBuiltin("struct", starlarkstruct.Make),

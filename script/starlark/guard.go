@@ -3,10 +3,8 @@ package starlark
 import (
 	"fmt"
 	"math/bits"
-	"strings"
 
 	"go.starlark.net/starlark"
-	"go.starlark.net/starlarkstruct"
 	"go.starlark.net/syntax"
 
 	"github.com/outwork-go/outwork/internal/legible"
@@ -93,21 +91,6 @@ func addGuards(env starlark.StringDict) {
 	env["range"] = starlark.NewBuiltin("range", rangeBuiltin)
 }
 
-// guardModule is m with its encoders and decoders guarded.
-func guardModule(m *starlarkstruct.Module) *starlarkstruct.Module {
-	members := starlark.StringDict{}
-	for name, v := range m.Members {
-		switch {
-		case strings.HasPrefix(name, "encode"):
-			v = guarded(v.(*starlark.Builtin), weighAll)
-		case name == "decode":
-			v = guarded(v.(*starlark.Builtin), shallow)
-		}
-		members[name] = v
-	}
-	return &starlarkstruct.Module{Name: m.Name, Members: members}
-}
-
 // guarded is b behind a check of its positional arguments.
 func guarded(b *starlark.Builtin, check func(args starlark.Tuple) error) *starlark.Builtin {
 	return starlark.NewBuiltin(b.Name(), func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -119,32 +102,6 @@ func guarded(b *starlark.Builtin, check func(args starlark.Tuple) error) *starla
 }
 
 func weighAll(args starlark.Tuple) error { return weigh(args, maxText) }
-
-// shallow keeps a decoder, which goes by recursion, off the end of Go's stack. What it counts in
-// is JSON, or that far it will be found to be none.
-func shallow(args starlark.Tuple) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text, _ := starlark.AsString(args[0])
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
-			if depth++; depth > maxParse {
-				return fmt.Errorf("values nested deeper than %d", maxParse)
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
-	}
-	return nil
-}
 
 func countAll(args starlark.Tuple) error {
 	for _, v := range args {
@@ -173,12 +130,40 @@ func refuseGuardedMethod(args starlark.Tuple) error {
 }
 
 // formatGuard weighs the right side of %. For numbers that is the remainder.
-func formatGuard(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+func formatGuard(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 	switch args[0].(type) {
 	case starlark.Int, starlark.Float:
 		return args[0], nil
 	}
-	return args[0], weigh(args[0], maxText)
+	if err := weigh(args[0], maxText); err != nil {
+		return nil, err
+	}
+	if m, ok := args[0].(starlark.Mapping); ok {
+		return &mappingOnce{Mapping: m, r: runOf(t), room: maxText}, nil
+	}
+	return args[0], nil
+}
+
+// mappingOnce is the right side of %, which a format may name values of again and again. When they
+// are too long together the script ends, which it does at its next step.
+type mappingOnce struct {
+	starlark.Mapping
+	r    *run
+	room int
+}
+
+// Get implements starlark.Mapping.
+func (m *mappingOnce) Get(k starlark.Value) (starlark.Value, bool, error) {
+	v, found, err := m.Mapping.Get(k)
+	if err != nil || !found {
+		return v, found, err
+	}
+	n, err := weight(v)
+	if m.room -= n; err != nil || m.room < 0 {
+		m.r.stop(fmt.Errorf("%%: the text would be longer than about %d bytes", maxText))
+		return starlark.String(""), true, nil
+	}
+	return v, true, nil
 }
 
 // productGuard wraps the right side of * where the product may be large.

@@ -86,6 +86,11 @@ func TestRefusedAtOnce(t *testing.T) {
 		"json.decode('[' * 5000000)":                                "json.decode: values nested deeper than 10000",
 		"json.decode('{\"a\":' * 50000)":                            "json.decode: values nested deeper than 10000",
 		"x = 'a' * 1000000\nfail(*([x] * 100))":                     "fail: the text would be longer",
+		"'%(a)s' * 2 % {'a': 'x' * 40000000}":                       "%: the text would be longer",
+		"('%(a)s' * 1000000) % {'a': 'x' * 1000000}":                "%: the text would be longer",
+		"json.indent('[1,2,3]', indent = 'x' * 30000000)":           "json.indent: the text would be longer",
+		"json.indent('[' * 9000, prefix = 'x' * 20000)":             "json.indent: the text would be longer",
+		"json.encode_indent([1, 2, 3], indent = 'x' * 30000000)":    "json.indent: the text would be longer",
 		`list(range(1000000000))`:                                   "list: 1000000000 items at once, at most 8388608",
 		`sorted(range(1 << 40))`:                                    "sorted: 1099511627776 items at once",
 		`enumerate(range(1 << 40))`:                                 "items at once",
@@ -154,9 +159,11 @@ func TestDecode(t *testing.T) {
 def main():
     flat = json.decode("[" + ",".join(['"[\\"["'] * 20000) + "]")
     deep = json.decode("[" * 10000 + "]" * 10000)
-    return [len(flat), flat[1], len(deep), json.decode("[]]", default = "none"), json.decode('"[', default = 7)]
+    return [len(flat), flat[1], len(deep), json.decode("[]]", default = "none"), json.decode('"[', default = 7),
+            json.encode_indent({"a": [1, "[,"]}, prefix = "+", indent = "-"), json.indent("[1]"),
+            "%(a)s %(a)r %(b)d %%" % {"a": "x", "b": 2}, "%s" % {"a": 1}]
 `)
-	if want := "[20000 [\"[ 1 none 7]"; err != nil || fmt.Sprint(v) != want {
+	if want := "[20000 [\"[ 1 none 7 {\n+-\"a\": [\n+--1,\n+--\"[,\"\n+-]\n+} [\n\t1\n] x \"x\" 2 % {\"a\": 1}]"; err != nil || fmt.Sprint(v) != want {
 		t.Errorf("got %v, %v", v, err)
 	}
 }
