@@ -152,8 +152,13 @@ func EncodeArgument(v any) ([]byte, error) {
 // EncodeValue knows, and values of named types as what they are made of. It counts
 // what it makes: v may share much.
 func (w *anyWalk) plain(v any, depth int) (any, error) {
-	switch v.(type) {
-	case nil, bool, int, int64, uint64, float64, string, []byte, time.Time, *big.Int, *Exception:
+	switch v := v.(type) {
+	case nil, bool, int, int64, uint64, float64, string, []byte, *big.Int, *Exception:
+		return v, nil
+	case time.Time:
+		if _, offset := v.Zone(); offset%60 != 0 { // RFC 3339 has no seconds in a zone
+			return v.UTC(), nil
+		}
 		return v, nil
 	}
 	if depth > MaxDepth {

@@ -86,6 +86,7 @@ func TestEncodeArgument(t *testing.T) {
 		{time.Second, int64(time.Second)},
 		{Tuple{[]float32{0.5}}, Tuple{[]any{0.5}}},
 		{map[string]any{"t": at}, map[any]any{"t": at}},
+		{[]time.Time{at.In(time.FixedZone("old", 20*60-28))}, []any{at}}, // as Amsterdam's was in 1880
 		{[]byte{1}, []byte{1}},
 		{uint8(200), int64(200)},
 	} {
