@@ -16,7 +16,7 @@ def slog(level):
 
 def whole(number):
     """A record's number, which may come from anywhere, as one of 63 bits."""
-    return max(0, min(int(number), (1 << 63) - 1))
+    return max(-1 << 63, min(int(number), (1 << 63) - 1))
 
 
 def install(logging, link):
