@@ -549,6 +549,41 @@ for _ in 1, 2:
 	}
 }
 
+// TestImportsAtOnce: calls of a module that another call is still importing wait for that, and end
+// as it does.
+func TestImportsAtOnce(t *testing.T) {
+	const wait = `
+import sys, time
+LINK = sys.modules["outwork._run"].LINK
+while len(LINK.calls) < 4:
+    time.sleep(0.001)
+`
+	modules := tree("-- good.py --" + wait + "def f(n): return n\n-- bad.py --" + wait + "raise ValueError('it is bad')\n")
+	for _, p := range interpreters(t) {
+		t.Run(p, func(t *testing.T) {
+			w := newWorld(t, socket, p, serve(modules))
+			for name, want := range map[string]string{"good": "<nil>", "bad": "ValueError: it is bad"} {
+				m := python.Import(w.Worker, name)
+				errs := make(chan error)
+				for n := range 4 {
+					go func() {
+						v, err := m.Call(t.Context(), "f", n)
+						if err == nil && v.Any() != int64(n) {
+							err = fmt.Errorf("got %v", v)
+						}
+						errs <- err
+					}()
+				}
+				for range 4 {
+					if err := <-errs; !strings.Contains(fmt.Sprint(err), want) {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestReloadAsksAnew: importlib.reload takes what is served now; nothing else does.
 func TestReloadAsksAnew(t *testing.T) {
 	dir := t.TempDir()

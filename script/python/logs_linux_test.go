@@ -167,6 +167,23 @@ func TestLogErrorsAreTold(t *testing.T) {
 	})
 }
 
+// A record may be made by anybody, with numbers of any size.
+func TestOddRecords(t *testing.T) {
+	w, r := newLogged(t, socket, debian(t), slog.LevelInfo)
+	w.run(`
+import logging
+def odd(**fields):
+    logging.getLogger().handle(logging.makeLogRecord({"msg": "odd", "levelno": 20, "pathname": "x.py", **fields}))
+odd(created=1.7e12)
+odd(levelno=20.5)
+odd(lineno=2**70)
+odd(lineno=-2**70, created=-1e30)
+`)
+	if got := tellAll(r.take()); len(got) != 4 || !strings.HasPrefix(got[1], "INFO odd") {
+		t.Errorf("%q, %s", got, w.errs)
+	}
+}
+
 // TestLongLogs are cut.
 func TestLongLogs(t *testing.T) {
 	each(t, func(t *testing.T, h how, interpreter string) {

@@ -223,6 +223,66 @@ func TestOddValues(t *testing.T) {
 	})
 }
 
+// TestUnsteadyValues are as they are when they are sent, or an error of their call.
+func TestUnsteadyValues(t *testing.T) {
+	w := newWorld(t, socket, debian(t))
+	for source, want := range map[string]string{
+		"class L(list):\n  def __len__(self): return 7\ndef main(): return L([1, 2])":                                   "[1 2]",
+		"class D(dict):\n  def items(self): return [('b', 2), ('c', 3)]\ndef main(): return D(a=1)":                     "map[b:2 c:3]",
+		"class S(str):\n  __hash__ = object.__hash__\ndef main(): return {S('a'): 1, S('b'): 2}":                        "map[a:1 b:2]",
+		"class S(str):\n  __hash__ = object.__hash__\n  __eq__ = object.__eq__\ndef main(): return {S('a'): 1, 'a': 2}": "two of its keys are the same text",
+		"import outwork\ndef main(): outwork.progress(2**63 - 1, 2**63 - 1)":                                            "<nil>",
+		"import outwork\ndef main(): outwork.progress(2**64)":                                                           "neither can be beyond 63 bits",
+		"import outwork\ndef main(): outwork.progress(1, 2**63)":                                                        "neither can be beyond 63 bits",
+		"def main():\n" + grown: "<nil>",
+	} {
+		v, err := w.try(t.Context(), source)
+		if got := fmt.Sprint(v, err); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+	// What Python takes for one key is not lost without a word.
+	m := python.Import(w.Worker, "builtins")
+	if v, err := m.Call(t.Context(), "len", map[any]any{int64(1): "a", true: "b", 1.0: "c"}); err == nil || !strings.Contains(err.Error(), "equal keys") {
+		t.Errorf("got %v, %v", v, err)
+	}
+}
+
+// grown returns a list that another thread appends to for as long as it is sent.
+const grown = `
+  import threading
+  grows, ends = [0] * 100_000, threading.Event()
+  def grow():
+    while not ends.is_set() and len(grows) < 1_000_000: grows.append(1)
+  threading.Thread(target=grow, daemon=True).start()
+  return grows
+`
+
+// TestThreadsOfAScript are its own, also when it raises, and whatever their functions are called.
+func TestThreadsOfAScript(t *testing.T) {
+	w := newWorld(t, socket, debian(t))
+	_, err := w.try(t.Context(), `
+import threading
+go = threading.Event()
+threading.Thread(target=lambda: go.wait() and print("its thread")).start()
+threading.Timer(.05, go.set).start()
+raise ValueError("its own")
+`)
+	if err == nil || !strings.Contains(err.Error(), "its own") || !strings.Contains(w.out.String(), "its thread") {
+		t.Errorf("got %v, printed %q", err, w.out)
+	}
+	w.run(`
+import concurrent.futures, time
+def _worker():
+    time.sleep(.05)
+    print("its task")
+concurrent.futures.ThreadPoolExecutor().submit(_worker)
+`)
+	if !strings.Contains(w.out.String(), "its task") {
+		t.Errorf("printed %q", w.out)
+	}
+}
+
 // TestArgumentsThatCannotCross do not reach the worker.
 func TestArgumentsThatCannotCross(t *testing.T) {
 	ways(t, func(t *testing.T, h how) {

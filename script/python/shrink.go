@@ -18,7 +18,7 @@ func shrink(source string) string {
 }
 
 // shorter are words that are there on every other line, and in no text or interface that others see.
-var shorter = map[string]string{"self": "S", "link": "L", "payload": "P"}
+var shorter = map[string]string{"self": "S", "link": "L", "payload": "P", "depth": "D", "stream": "R", "handle": "H", "attempt": "A", "dispatch": "J", "entered": "N", "wake_watch": "W", "wake_main": "M", "before_reply": "Y", "closing": "X", "reserved": "V", "partial": "Q", "halted": "K", "credit": "C", "watching": "Z", "right": "B", "spare": "F", "nudge": "E", "parked": "G"}
 
 type shrinker struct {
 	rest string

@@ -50,9 +50,12 @@ class Context:
 
 
 def progress(call, done, total, label):
+    done, total = int(done), int(total)
     if done < 0 or total < 0:
         raise ValueError("progress: %d of %d: neither can be negative" % (done, total))
-    payload = encode([int(done), int(total), str(label)[:4096].encode("utf-8", "replace").decode()])
+    if (done | total) >> 63:
+        raise ValueError("progress: %d of %d: neither can be beyond 63 bits" % (done, total))
+    payload = encode([done, total, str(label)[:4096].encode("utf-8", "replace").decode()])
     link = _run.LINK
     if not call or link.turn.mine():
         return

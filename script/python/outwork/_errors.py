@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 
-from outwork import _link, _run
+from outwork import _link, _local
 from outwork._more import picture, text
 from outwork._values import CannotCross, encode
 
@@ -69,7 +69,7 @@ def described(call, e):
 
 def trace(e):
     """An exception's traceback, without the frames of this package and of import."""
-    _run.show_source(linecache)
+    _local.show_sources(linecache)
     try:
         t = traceback.TracebackException(type(e), e, e.__traceback__)
         prune(t)

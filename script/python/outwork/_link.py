@@ -100,6 +100,7 @@ class Link:
     hello, window = {}, 65536
     level, levels = 0, ()  # the manager's, and who follows it
     closing = idle = watching = parked = False
+    copy = False  # a script has forked, and this is its child
     reserved = 0  # the main thread is for who asks for it, and for what is quick
     entered = 0  # when somebody's code was last begun
     threads = 0
@@ -117,6 +118,11 @@ class Link:
         self.nudge.acquire()
         self.alarm.acquire()
         _signal.signal(_signal.SIGINT, self.interrupt)
+        os.register_at_fork(after_in_child=self.forked)
+
+    def forked(self):
+        """The child of a fork has this link too: it says nothing, and ends with its call."""
+        self.turn, self.guard, self.flush, self.copy = Turn(), _thread.RLock(), self.out.clear, True
 
     # Writing.
 
@@ -318,10 +324,16 @@ class Link:
         except BaseException as e:
             call.thread = None
             self.current.pop(ident, None)  # what is asked from here on is not the call's
+            if self.copy:
+                type(e) is SystemExit or sys.excepthook(type(e), e, e.__traceback__)
+                return ERROR, b""
             return ERROR, failure(call, e)
 
     def finish(self, call, handle, payload):
         """Answers a call."""
+        if self.copy:
+            self.before_reply()
+            os._exit(handle != REPLY)
         with self.turn:  # nobody tells its progress behind its end
             call.sent, call.cancelled, call.raised = True, False, False
         self.before_reply()

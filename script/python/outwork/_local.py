@@ -98,18 +98,22 @@ class Behind:
 
             _logs.install(module, _run.LINK)
         else:
-            _run.show_source(module)
+            show_sources(module)
 
     def __getattr__(self, name):
         return getattr(self.loader, name)
 
 
-def show(linecache, name, source):
-    """Has linecache know the lines of a source, as the compiler counts them."""
-    if not isinstance(source, str):
-        source = text(source)
-    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    linecache.cache[name] = len(source), None, [line + "\n" for line in lines], name
+def show_sources(linecache):
+    """Has linecache know the lines of what it does not know yet, as the compiler counts them."""
+    for name in list(_run.SOURCES):  # another thread may be at it too
+        source = _run.SOURCES.pop(name, None)
+        if source is None:
+            continue
+        if not isinstance(source, str):
+            source = text(source)
+        lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        linecache.cache[name] = len(source), None, [line + "\n" for line in lines], name
 
 
 def text(source):
@@ -140,12 +144,13 @@ def drain(pools):
     end: whose the pool is may use it again."""
     import time
 
+    rest = sys.modules["concurrent.futures.thread"]._worker.__code__ if pools else None  # what they run then
     calm = 0  # how often nothing was seen; a thread may just have taken something
     while pools and calm < 3:
         frames = sys._current_frames()
         for t, queue in list(pools.items()):
             f = frames.get(t.ident)
-            if f and (not queue.empty() or f.f_code.co_name != "_worker"):
+            if f and (not queue.empty() or f.f_code is not rest):
                 calm = -1
         calm += 1
         time.sleep(0.003)

@@ -1,5 +1,7 @@
 """logging goes to the manager: level, logger, place and exception."""
 
+import sys
+
 from outwork import _link, _run, _threads
 from outwork._values import encode
 
@@ -10,6 +12,11 @@ SMALL, MOST = 2048, 64  # bytes of another text, and how many of extra are sent
 def slog(level):
     """Python's levels on the manager's scale: 10 a step there, 4 here."""
     return max(-1000, min((level - 20) * 4 // 10, 1000))
+
+
+def whole(number):
+    """A record's number, which may come from anywhere, as one of 63 bits."""
+    return max(-1 << 63, min(int(number), (1 << 63) - 1))
 
 
 def install(logging, link):
@@ -38,9 +45,12 @@ def install(logging, link):
         attrs = [("logger", record.name)] if record.name != "root" else []
         attrs += [i for i in vars(record).items() if i[0] not in known][:MOST]
         attrs = [[[cut(k)], 0, 0, cut(v)] for k, v in attrs]
-        place = [cut(record.funcName or ""), cut(record.pathname or ""), int(record.lineno)]
-        payload = encode([int(record.created * 1e9), slog(record.levelno), cut(message, LARGEST), place, attrs, 0])
+        place = [cut(record.funcName or ""), cut(record.pathname or ""), whole(record.lineno)]
+        payload = encode([whole(record.created * 1e9), slog(whole(record.levelno)), cut(message, LARGEST), place, attrs, 0])
         link = _run.LINK  # that of this process: it may be a copy of another
+        if link.copy:  # or a child of the script's, which has none
+            print("%s: %s" % (record.levelname, message), file=sys.stderr)
+            return
         call = link.current.get(_link._thread.get_ident())
         with _threads.Busy(link, call):
             link.send(0, _link.MESSAGE, _link.FORWARD_LOG, 0, payload)

@@ -107,11 +107,17 @@ MORE = (
 )
 
 
-def check_key(k):
+def check_key(k, known, items):
+    """Refuses a key that cannot cross, and, unless that is known, keys that cross as the
+    same: those of types that tell themselves apart by more than their text."""
     if not isinstance(k, (str, int, float)) or k != k:
         raise CannotCross("a key that is a %s cannot cross: keys are str, int, bool and float" % kind(k))
     if isinstance(k, int) and not -(1 << 63) <= k < 1 << 63:
         raise CannotCross("a key beyond 64 bits cannot cross")
+    texts = known or [str.__str__(other) for other, _ in items if isinstance(other, str)]
+    if not known and len(set(texts)) < len(texts):
+        raise CannotCross("two of its keys are the same text")
+    return True
 
 
 def untag(tag, v):

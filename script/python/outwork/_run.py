@@ -1,6 +1,7 @@
 """Runs scripts and functions."""
 
 import sys
+from _frozen_importlib import _gcd_import
 
 from outwork import _link
 from outwork._values import LARGEST, CannotCross, decode, encode, head
@@ -29,16 +30,9 @@ def remember(name, source):
     """Lets tracebacks and inspect show the lines of what is in no file here."""
     SOURCES[name] = source
     if "linecache" in sys.modules:
-        show_source(sys.modules["linecache"])
+        from outwork import _local
 
-
-def show_source(linecache):
-    from outwork import _local
-
-    for name in list(SOURCES):  # another thread may be at it too
-        source = SOURCES.pop(name, None)
-        if source is not None:
-            _local.show(linecache, name, source)
+        _local.show_sources(sys.modules["linecache"])
 
 
 def join_threads():
@@ -85,11 +79,12 @@ class Scripts:
 
                 if _scripts.leaves_main(source, name):
                     call.result = module.main(*args)
-            join_threads()
         except SystemExit as e:
-            join_threads()
             if e.code is not None and e.code != 0:
                 raise
+        finally:
+            if not call.cancelled:
+                join_threads()
         return answer(call.result)
 
 
@@ -121,11 +116,9 @@ class Functions:
         keywords, i = decode(b, i)
         if i < len(b):
             served(decode(b, i)[0])
-        if module not in sys.modules:
-            __import__(module)
+        f = _gcd_import(module)  # waits for another call that imports it
         if not name:
             return answer(None)
-        f = sys.modules[module]
         for part in name.split("."):
             if not hasattr(f, part):
                 raise AttributeError("module %r has no %s" % (module, name))

@@ -183,6 +183,8 @@ def ask(link, handle, payload):
         raise ValueError("too long: %d bytes" % len(payload))
     if link.turn.mine():
         raise Refused("asked in a message")
+    if link.copy:
+        raise Refused("a process that was forked has no manager to ask")
     call, ask = link.current.get(get_ident()), Ask(0)
     with Busy(link, call):
         with link.turn:

@@ -81,6 +81,7 @@ def room(out, depth):
 
 def put_list(v, out, depth):
     room(out, depth)
+    v = [*v]  # as it is now: other threads may change it
     out += head(0x80, len(v))
     i = 0
     try:
@@ -102,13 +103,15 @@ def tagged(tag):
 
 def put_dict(v, out, depth):
     room(out, depth)
+    v = [*v.items()]
     out += head(0xA0, len(v))
+    odd = False
     try:
-        for k, item in v.items():
+        for k, item in v:
             if type(k) is not str:
                 from outwork._more import check_key
 
-                check_key(k)
+                odd = check_key(k, odd, v)
             put(k, out, depth)
             put(item, out, depth + 1)
     except CannotCross as e:
@@ -159,6 +162,8 @@ def decode(b, i=0):
         for _ in range(n):
             k, i = decode(b, i)
             pairs[k], i = decode(b, i)
+        if len(pairs) < n:
+            raise ValueError("equal keys")
         return pairs, i
     if major == 6:
         v, i = decode(b, i)
