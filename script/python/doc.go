@@ -102,6 +102,11 @@
 // A script's thread pools are waited for until they are idle. What is given to logging
 // as extra crosses as text attributes.
 //
+// A process that a script makes with os.fork, and so one of multiprocessing's, has what was
+// imported and shared before, and can print. It cannot ask the manager for anything; what it
+// logs goes to its standard error. It ends with the script or function in it, with status 0,
+// or 1 if that raises; what it returns is lost.
+//
 // # Values
 //
 // None, bool, int of any size, float, str, bytes, list, dict and datetime are nil, bool,
