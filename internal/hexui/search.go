@@ -38,7 +38,7 @@ func (s span) holds(off int64) bool { return off >= s.off && off-s.off < s.n }
 type run struct {
 	pattern *pattern.Pattern
 	back    bool
-	left    []span // where matches may begin; the next part is cut from the first
+	left    []span // where matches may begin: the first is being searched
 	wrapped bool   // what is searched is the other side
 	done    int64  // bytes
 	ctx     context.Context
@@ -48,7 +48,7 @@ type run struct {
 // foundMsg is what a chunk had.
 type foundMsg struct {
 	run   *run
-	n     int64 // bytes that were searched
+	n     int64 // bytes that were searched, or are not there
 	match span  // n is 0: none
 	err   error
 }
@@ -100,28 +100,45 @@ func (s *search) stop() {
 	}
 }
 
-// cut takes the next chunk of what is left. It reports whether there was one.
-func (r *run) cut() (span, bool) {
+// rest is what is left on the side that is being searched. It reports whether there is any.
+func (r *run) rest() (span, bool) {
 	for len(r.left) > 0 && r.left[0].n == 0 {
 		r.left, r.wrapped = r.left[1:], true
 	}
 	if len(r.left) == 0 {
 		return span{}, false
 	}
+	return r.left[0], true
+}
+
+// went takes n bytes that were searched from what is left.
+func (r *run) went(n int64) {
 	l := &r.left[0]
-	part := span{l.off, min(l.n, searchChunk)}
-	l.n -= part.n
-	if r.back {
-		part.off = l.off + l.n
-	} else {
-		l.off += part.n
+	if l.n -= n; !r.back {
+		l.off += n
 	}
-	return part, true
+	r.done += n
+}
+
+// cut is the next chunk of the rest, and how many bytes lie between that and where the
+// search is: a hole is stepped over, however large.
+func (r *run) cut(c container.Container, rest span) (part span, gap int64) {
+	end := rest.off + rest.n
+	if !r.back {
+		gap = hole(r.ctx, c, rest.off, end)
+		return span{rest.off + gap, min(rest.n-gap, searchChunk)}, gap
+	}
+	n := min(rest.n, searchChunk)
+	if hole(r.ctx, c, end-n, end) == n {
+		gap = holeBefore(r.ctx, c, rest.off, end-n) + n
+		n = min(rest.n-gap, searchChunk)
+	}
+	return span{end - gap - n, n}, gap
 }
 
 // searchOn searches the next chunk.
 func (m *model) searchOn(r *run) tea.Cmd {
-	part, ok := r.cut()
+	rest, ok := r.rest()
 	if !ok {
 		r.cancel()
 		m.search.run = nil
@@ -130,13 +147,17 @@ func (m *model) searchOn(r *run) tea.Cmd {
 	}
 	c := m.c
 	return m.job(func() tea.Msg {
+		part, gap := r.cut(c, rest)
 		match, err := r.first(c, part)
-		return foundMsg{r, part.n, match, err}
+		return foundMsg{r, gap + part.n, match, err}
 	})
 }
 
 // first is the first match that begins in a part, seen in the direction of the search.
 func (r *run) first(c container.Container, part span) (span, error) {
+	if part.n == 0 { // a Before of 0 would be anywhere
+		return span{}, nil
+	}
 	in := container.Range{From: part.off, Before: part.off + part.n, Back: r.back}
 	for match, err := range container.Search(r.ctx, c, r.pattern, in) {
 		return span{match.Offset, match.Length}, err
@@ -150,7 +171,7 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	case r != m.search.run: // it was stopped meanwhile
 		return nil
 	case msg.err == nil && msg.match.n == 0:
-		r.done += msg.n
+		r.went(msg.n)
 		return m.searchOn(r)
 	}
 	r.cancel()

@@ -187,13 +187,7 @@ func TestSearchGoesChunkByChunkAndStops(t *testing.T) {
 	v.keys("/needle")
 	v.held = true
 	v.typed("<enter>")
-	first := v.waiting
-	v.waiting = nil
-	for _, cmd := range first { // one chunk: the next waits
-		for _, c := range batch(cmd) {
-			v.send(c())
-		}
-	}
+	v.step() // one chunk: the next waits
 	v.snap("a chunk later")
 	v.typed("<esc>")
 	v.release()
@@ -202,13 +196,54 @@ func TestSearchGoesChunkByChunkAndStops(t *testing.T) {
 	v.golden()
 }
 
-// batch is what a command consists of. It has run when it is one.
-func batch(cmd tea.Cmd) []tea.Cmd {
-	msg := cmd()
-	if b, ok := msg.(tea.BatchMsg); ok {
-		return b
+// TestSearchSkipsHoles: of a process's 128 TiB only its maps are gone through.
+func TestSearchSkipsHoles(t *testing.T) {
+	const size, page = 1 << 47, 4096
+	maps := []int64{1 << 20, 1 << 40, 1<<40 + 2*page, 1 << 46}
+	c := container.FromReaderAt(readerFunc(func(p []byte, off int64) (int, error) {
+		for i := range p {
+			p[i] = 0
+			if k := int((off + int64(i)) % page); k < len("needle") {
+				p[i] = "needle"[k]
+			}
+		}
+		return len(p), nil
+	}), size, container.Live{Extents: func(off int64) (start, end int64, err error) {
+		for _, at := range maps {
+			if off < at+page {
+				return max(at, off), at + page, nil
+			}
+		}
+		return size, size, nil
+	}})
+	v := view(t, c, Options{Offset: 1 << 41}, 80, 8)
+	for _, step := range []struct {
+		keys string
+		want int64
+		note string
+	}{
+		{"/needle<enter>", 1 << 46, ""},
+		{"N", 1<<40 + 2*page, ""},
+		{"N", 1 << 40, ""},
+		{"N", 1 << 20, ""},
+		{"N", 1 << 46, "the search went on from the end"},
+		{"n", 1 << 20, "the search went on from the start"},
+		{"n", 1 << 40, ""},
+		{"/nothing like this<enter>", 1 << 40, "not found: nothing like this"},
+	} {
+		v.held = true
+		v.keys(step.keys)
+		for chunks := 0; v.m.search.run != nil; chunks++ {
+			if chunks == 20 {
+				t.Fatalf("%s: the search has %s after %d chunks", step.keys, v.m.progress(), chunks)
+			}
+			v.step()
+		}
+		v.release()
+		if v.m.cursor != step.want || v.m.note != step.note {
+			t.Errorf("%s: at %#x, %q, want %#x, %q", step.keys, v.m.cursor, v.m.note, step.want, step.note)
+		}
 	}
-	return []tea.Cmd{func() tea.Msg { return msg }}
 }
 
 func TestSelectionAndValues(t *testing.T) {
