@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/layout"
@@ -610,6 +611,79 @@ func TestPrompt(t *testing.T) {
 		t.Errorf("%d characters", n)
 	}
 	v.golden()
+}
+
+// TestPromptDrawsWhatItIsMadeOf: one character after another, escaped where it would become
+// one with its neighbour, and the cursor behind all of it.
+func TestPromptDrawsWhatItIsMadeOf(t *testing.T) {
+	for text, want := range map[string]string{
+		"e\u0301tude":           ` search: e\u0301tude`,
+		"❤\ufe0f!":              ` search: ❤\ufe0f!`,
+		"🇩🇪 x":                  ` search: \U0001f1e9\U0001f1ea x`,
+		"\u0301世世世世a":           ` search: \u0301世世世世a`,
+		"世界 \u1112\u1161\u11ab": ` search: 世界 \u1112\u1161\u11ab`,
+	} {
+		v := view(t, file(), Options{}, 60, 10)
+		v.keys("/")
+		v.send(tea.PasteMsg{Content: text})
+		if got := v.lastLine(); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		if got, want := v.cursorAt(), ansi.StringWidth(want); got != want {
+			t.Errorf("%q: the cursor is at column %d, want %d", text, got, want)
+		}
+	}
+}
+
+// TestPromptShowsItsCursor: whatever is typed, and however narrow the window is.
+func TestPromptShowsItsCursor(t *testing.T) {
+	for _, part := range []string{"a", "世", "\u0301", "🇩🇪", "a世\u0301"} {
+		v := view(t, file(), Options{}, 80, 10)
+		v.keys("/")
+		v.send(tea.PasteMsg{Content: strings.Repeat(part, 40)})
+		for columns := 80; columns > 21; columns -= 3 {
+			v.resize(columns, 10)
+			for _, key := range []string{"<end>", "<left>", "<left>", "<left>", "<home>", "<right>"} {
+				v.keys(key)
+				v.text() // which is as wide as the window
+				if at := v.cursorAt(); at < 9 || at >= columns {
+					t.Fatalf("%q in %d columns after %s: the cursor is at column %d", part, columns, key, at)
+				}
+			}
+		}
+	}
+}
+
+// lastLine is the last line of the screen, without styles.
+func (v *viewer) lastLine() string {
+	v.t.Helper()
+	lines := strings.Split(strings.TrimSuffix(v.text(), "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+// cursorAt is the column of the prompt's cursor, -1 if it is not to be seen.
+func (v *viewer) cursorAt() int {
+	v.t.Helper()
+	lines := strings.Split(v.m.View().Content, "\n")
+	for _, run := range styledRuns(lines[len(lines)-1]) {
+		if run.style&reverse != 0 {
+			return run.column
+		}
+	}
+	return -1
+}
+
+// TestPromptCostsWhatIsShown: not what was pasted.
+func TestPromptCostsWhatIsShown(t *testing.T) {
+	cost := func(n int) float64 {
+		v := view(t, file(), Options{}, 80, 24)
+		v.keys("/")
+		v.send(tea.PasteMsg{Content: strings.Repeat("a", n)})
+		return testing.AllocsPerRun(1, func() { v.m.View() })
+	}
+	if long, short := cost(maxPrompt), cost(100); long > short+10 {
+		t.Errorf("%v allocations for a long text, %v for a short one", long, short)
+	}
 }
 
 func TestWhatIsNewerWins(t *testing.T) {
