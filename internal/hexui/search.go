@@ -38,6 +38,7 @@ func (s span) holds(off int64) bool { return off >= s.off && off-s.off < s.n }
 type run struct {
 	pattern *pattern.Pattern
 	back    bool
+	atOnce  bool   // a side is no chunks: an expression backwards, which is searched for from its start
 	left    []span // where matches may begin: the first is being searched
 	wrapped bool   // what is searched is the other side
 	done    int64  // bytes
@@ -74,15 +75,21 @@ func (m *model) again(back bool) tea.Cmd {
 		return nil
 	case back:
 		return m.start(true, m.cursor)
+	case m.search.expression() && m.search.match.holds(m.cursor):
+		return m.start(false, m.search.match.off+m.search.match.n)
 	}
 	return m.start(false, m.cursor+1)
 }
+
+// expression reports whether what is looked for is a regular expression, whose matches do
+// not overlap: where one begins depends on those before.
+func (s *search) expression() bool { return s.pattern.Spec().Kind == pattern.KindRegexp }
 
 // start searches for the first match that begins at from or behind, or before it.
 func (m *model) start(back bool, from int64) tea.Cmd {
 	m.search.stop()
 	ctx, cancel := context.WithCancel(m.ctx)
-	r := &run{pattern: m.search.pattern, back: back, ctx: ctx, cancel: cancel}
+	r := &run{pattern: m.search.pattern, back: back, atOnce: back && m.search.expression(), ctx: ctx, cancel: cancel}
 	from = min(from, m.size)
 	r.left = []span{{from, m.size - from}, {0, from}}
 	if back {
@@ -124,7 +131,10 @@ func (r *run) went(n int64) {
 // search is: a hole is stepped over, however large.
 func (r *run) cut(c container.Container, rest span) (part span, gap int64) {
 	end := rest.off + rest.n
-	if !r.back {
+	switch {
+	case r.atOnce:
+		return rest, 0
+	case !r.back:
 		gap = hole(r.ctx, c, rest.off, end)
 		return span{rest.off + gap, min(rest.n-gap, searchChunk)}, gap
 	}
@@ -198,7 +208,7 @@ func (m *model) progress() string {
 		return ""
 	}
 	text := "searching for " + legible.Cut(m.search.text, maxEcho)
-	if m.size > searchChunk {
+	if m.size > searchChunk && !r.atOnce {
 		text += fmt.Sprintf(", %.1f%%", 100*float64(r.done)/float64(m.size))
 	}
 	return text + " (Esc stops)"

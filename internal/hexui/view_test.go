@@ -175,6 +175,48 @@ func TestSearchFindsWhatEveryDirectionHas(t *testing.T) {
 	}
 }
 
+// TestSearchForAnExpressionHasTheSameMatchesBothWays: they are those of one search from the
+// start, which do not overlap.
+func TestSearchForAnExpressionHasTheSameMatchesBothWays(t *testing.T) {
+	v := view(t, container.FromBytes([]byte("..abcdef..gh..i")), Options{}, 80, 12)
+	v.keys("/re:[a-z]+<enter>")
+	abcdef, gh, i := span{2, 6}, span{10, 2}, span{14, 1}
+	for _, step := range []struct {
+		keys string
+		want span
+	}{
+		{"", abcdef},
+		{"n", gh},
+		{"n", i},
+		{"n", abcdef},
+		{"N", i},
+		{"N", gh},
+		{"N", abcdef},
+		{"lln", gh},
+		{"lN", gh},
+		{"Gn", abcdef},
+	} {
+		if v.keys(step.keys); v.m.search.match != step.want || v.m.cursor != step.want.off {
+			t.Errorf("%q: %v, the cursor at %d, want %v", step.keys, v.m.search.match, v.m.cursor, step.want)
+		}
+	}
+}
+
+// TestSearchBackOverABorderOfChunks: a match of an expression that began before is whole.
+func TestSearchBackOverABorderOfChunks(t *testing.T) {
+	data := make([]byte, searchChunk+1000)
+	want := span{990, 20} // the last byte is where the search begins
+	copy(data[want.off:], strings.Repeat("a", int(want.n)))
+	v := view(t, container.FromBytes(data), Options{}, 80, 12)
+	v.keys("/re:a+<enter>")
+	if v.m.search.match != want {
+		t.Errorf("forwards: %v, want %v", v.m.search.match, want)
+	}
+	if v.keys("GN"); v.m.search.match != want {
+		t.Errorf("backwards: %v, want %v", v.m.search.match, want)
+	}
+}
+
 func TestSearchGoesChunkByChunkAndStops(t *testing.T) {
 	big := &source{size: 4 * searchChunk}
 	big.read = func(p []byte, off int64) (int, error) {
