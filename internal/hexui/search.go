@@ -241,18 +241,25 @@ func (m *model) mark() tea.Cmd {
 	if s := &m.matches; s.fresh && s.of == p && s.off == m.page.off && s.n == len(m.page.data) {
 		return nil
 	}
-	off, data, states, ctx := m.page.off, m.page.data, m.page.states, m.ctx
+	off, data, states, size, ctx := m.page.off, m.page.data, m.page.states, m.size, m.ctx
 	m.matches = matches{list: m.matches.list, of: p, off: off, n: len(data), fresh: true}
 	data, states = append([]byte(nil), data...), append([]state(nil), states...)
-	return m.job(func() tea.Msg { return marksMsg{p, off, len(data), marksOf(ctx, p, off, data, states)} })
+	return m.job(func() tea.Msg { return marksMsg{p, off, len(data), marksOf(ctx, p, off, size, data, states)} })
 }
 
-func marksOf(ctx context.Context, p *pattern.Pattern, off int64, data []byte, states []state) []span {
+// marksOf is the matches in data, which lies at off of all size bytes. Where an expression
+// asks for what is before or behind data, which is not known, nothing is marked.
+func marksOf(ctx context.Context, p *pattern.Pattern, off, size int64, data []byte, states []state) []span {
 	c := container.FromBytes(data)
 	defer c.Close()
+	var in container.Range
+	if off > 0 && p.LooksBehind() {
+		in.From = 1
+	}
+	goesOn := off+c.Size() < size && p.LooksAhead()
 	var list []span
-	for match, err := range container.Search(ctx, c, p, container.Range{}) {
-		if err != nil || len(list) == maxMarks {
+	for match, err := range container.Search(ctx, c, p, in) {
+		if err != nil || len(list) == maxMarks || goesOn && match.End() == c.Size() {
 			break
 		}
 		if of := states[match.Offset : match.Offset+match.Length]; !slices.Contains(of, bad) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/container/pattern"
 	"github.com/outwork-go/outwork/layout"
 )
 
@@ -214,6 +216,58 @@ func TestSearchBackOverABorderOfChunks(t *testing.T) {
 	}
 	if v.keys("GN"); v.m.search.match != want {
 		t.Errorf("backwards: %v, want %v", v.m.search.match, want)
+	}
+}
+
+// TestMarksAreMatchesOfTheWhole: that a page begins or ends somewhere makes none, and what
+// lies inside of it is marked.
+func TestMarksAreMatchesOfTheWhole(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	data := make([]byte, 2000)
+	for i := range data {
+		data[i] = "ffoox \n"[random.IntN(7)]
+	}
+	data[0], data[len(data)-1] = 'f', 'f'
+	for _, text := range []string{`fo`, `^f`, `(?m)^f`, `\Af`, `\bf`, `\Bf`, `f$`, `(?m)f$`, `f\z`, `f\b`, `f\B`, `\bfo\b`} {
+		p, err := pattern.Regexp(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []span
+		for m, err := range container.Search(t.Context(), container.FromBytes(data), p, container.Range{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, span{m.Offset, m.Length})
+		}
+		for from := 0; from < len(data); from += 16 {
+			v := view(t, container.FromBytes(data), Options{Offset: int64(from)}, 80, 10)
+			v.m.search.pattern = p
+			v.do(v.m.mark())
+			page, marks := v.m.page, v.m.matches.list
+			end := page.off + int64(len(page.data))
+			for _, mark := range marks {
+				if !slices.Contains(all, mark) {
+					t.Errorf("%s: %v is marked from %d to %d", text, mark, page.off, end)
+				}
+			}
+			for _, m := range all {
+				inside := (m.off > page.off || page.off == 0) && (m.off+m.n < end || end == v.m.size)
+				if inside && !slices.Contains(marks, m) {
+					t.Errorf("%s: %v is not marked from %d to %d", text, m, page.off, end)
+				}
+			}
+		}
+	}
+}
+
+// TestMarksGoOnBehindThePage: of a match that is longer, what is shown is marked.
+func TestMarksGoOnBehindThePage(t *testing.T) {
+	data := []byte(strings.Repeat("a", 2000))
+	v := view(t, container.FromBytes(data), Options{}, 80, 10)
+	v.keys("/re:a+<enter><pgdown>")
+	if want := []span{{v.m.page.off, int64(len(v.m.page.data))}}; v.m.page.off == 0 || !slices.Equal(v.m.matches.list, want) {
+		t.Errorf("marked are %v, want %v", v.m.matches.list, want)
 	}
 }
 
