@@ -18,7 +18,7 @@ func (m *model) View() tea.View {
 	c := newCanvas(m.width, m.height, m.plain)
 	switch {
 	case m.small():
-		c.text(0, 0, c.w, fmt.Sprintf("too small: %d columns and %d rows at least", minColumns, minRows), bold)
+		c.text(0, 0, c.w, fmt.Sprintf("too small: %d columns and %d rows at least", m.minColumns(), minRows), bold)
 	case m.help > 0:
 		m.drawHelp(c)
 	default:

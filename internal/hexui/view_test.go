@@ -65,11 +65,57 @@ func TestMovesStayInside(t *testing.T) {
 func TestSizes(t *testing.T) {
 	v := view(t, file(), Options{Title: "file.bin", Structure: someFields()}, 80, 24)
 	v.keys(":0x64<enter>")
-	for _, s := range []Size{{40, 10}, {60, 12}, {100, 30}, {120, 30}, {140, 24}, {200, 24}, {30, 8}, {20, 4}, {19, 4}, {1, 1}} {
+	for _, s := range []Size{{40, 10}, {60, 12}, {100, 30}, {120, 30}, {140, 24}, {200, 24}, {30, 8}, {21, 4}, {20, 4}, {1, 1}} {
 		v.resize(s.Columns, s.Rows)
 		v.snap(fmt.Sprintf("%dx%d", s.Columns, s.Rows))
 	}
 	v.golden()
+}
+
+// TestTooNarrowForItsRows: which offset has how many digits decides it.
+func TestTooNarrowForItsRows(t *testing.T) {
+	for size, columns := range map[int64]int{100: 21, 1 << 32: 25, 1 << 47: 29, math.MaxInt64: 33} {
+		v := view(t, &source{size: size, read: counting}, Options{}, columns, 8)
+		v.keys("G")
+		if text := v.text(); strings.Contains(text, "too small") || len(strings.Split(text, "\n")[1]) != columns {
+			t.Errorf("%d columns for %d bytes:\n%s", columns, size, text)
+		}
+		v.resize(columns-1, 8)
+		if text, want := v.text(), fmt.Sprintf("too small: %d col", columns); !strings.HasPrefix(text, want) {
+			t.Errorf("%d columns for %d bytes:\n%s", columns-1, size, text)
+		}
+	}
+	v := view(t, some(100), Options{}, 80, 3)
+	if want := "too small: 21 columns and 4 rows at least\n"; !strings.HasPrefix(v.text(), want) {
+		t.Error(v.text())
+	}
+}
+
+// TestTreeWithoutRoom: keys go to what is to be seen.
+func TestTreeWithoutRoom(t *testing.T) {
+	const told = "the window is too small for the structure"
+	for _, s := range []Size{{80, 4}, {80, 6}, {120, 4}, {80, 3}, {20, 24}} {
+		v := view(t, file(), Options{Structure: someFields()}, s.Columns, s.Rows)
+		v.keys("t")
+		if v.m.note != told || v.m.tree.open {
+			t.Errorf("%v: the tree is open: %v, %q", s, v.m.tree.open, v.m.note)
+		}
+		v.resize(80, 24)
+		v.keys("t")
+		if !v.m.tree.focus || v.m.note != "" {
+			t.Errorf("the tree has no keys: %q", v.m.note)
+		}
+		v.resize(s.Columns, s.Rows)
+		v.keys("l<tab>")
+		if v.m.cursor != 1 || v.m.note != told {
+			t.Errorf("%v: the cursor is at %d, %q", s, v.m.cursor, v.m.note)
+		}
+		v.resize(80, 24)
+		v.keys("<tab>j")
+		if !v.m.tree.focus || v.m.cursor != 1 {
+			t.Errorf("the tree has no keys, the cursor is at %d", v.m.cursor)
+		}
+	}
 }
 
 func TestEverySizeCanBeDrawn(t *testing.T) {
@@ -408,6 +454,20 @@ func TestStructures(t *testing.T) {
 	v.typed("<tab><left><left>")
 	v.typed("t")
 	v.golden()
+}
+
+// TestFieldBehindTheEnd: nobody goes there, and it is told each time.
+func TestFieldBehindTheEnd(t *testing.T) {
+	v := view(t, some(100), Options{Structure: []layout.Node{
+		{Name: "a", Offset: 0, Size: 4}, {Name: "b", Offset: 50, Size: 4}, {Name: "c", Offset: 5000, Size: 4},
+	}}, 80, 12)
+	v.keys("]")
+	for range 2 {
+		v.keys("]")
+		if want := "the next field lies behind the end of these bytes"; v.m.cursor != 50 || v.m.note != want {
+			t.Errorf("at %d, %q, want %q", v.m.cursor, v.m.note, want)
+		}
+	}
 }
 
 func TestStructuresOfHostileFiles(t *testing.T) {
