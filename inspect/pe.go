@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/layout"
@@ -33,6 +32,8 @@ type PE struct {
 	sections []peSection
 	symbols  int  // imported ones so far
 	repro    bool // the time stamp is a hash
+	brief    bool // nobody asked for a structure
+	crowded  bool // the structure has all the nodes that it may have
 }
 
 // Directory is an entry of the data directories.
@@ -50,7 +51,7 @@ func OpenPE(ctx context.Context, c container.Container) (*PE, error) {
 	head := src.head()
 	var p *PE
 	if isMZ(head) {
-		p = openPE(src, r)
+		p = openPE(src, r, false)
 	} else if src.failed == nil && !isELF(head) {
 		parseOther(src, head, r)
 	}
@@ -70,14 +71,14 @@ func OpenPE(ctx context.Context, c container.Container) (*PE, error) {
 
 // parsePE fills r from src, which begins with "MZ".
 func parsePE(src *source, o Options, r *Report) {
-	if p := openPE(src, r); p != nil && o.Deep {
+	if p := openPE(src, r, o.Brief); p != nil && o.Deep {
 		p.readSignatures()
 	}
 }
 
 // openPE reads the image in src. It is nil when there is none: r says what src is.
-func openPE(src *source, r *Report) *PE {
-	p := &PE{src: src, r: r}
+func openPE(src *source, r *Report, brief bool) *PE {
+	p := &PE{src: src, r: r, brief: brief}
 	if !p.readHeaders() {
 		return nil
 	}
@@ -235,11 +236,19 @@ func (p *PE) nodes(rec layout.Record, name string, depth int) {
 
 // node adds nodes to the report's structure, all or none.
 func (p *PE) node(n ...layout.Node) {
-	const left = "the structure has more than %d values: the rest is left out"
-	switch {
-	case len(p.r.Structure)+len(n) <= maxNodes:
-		p.r.Structure = append(p.r.Structure, n...)
-	case !slices.Contains(p.r.Warnings, fmt.Sprintf(left, maxNodes)):
-		p.r.warn(left, maxNodes)
+	if len(p.r.Structure)+len(n) > maxNodes {
+		p.crowd("the structure has more than %d values: the rest is left out", maxNodes)
 	}
+	if !p.crowded {
+		p.r.Structure = append(p.r.Structure, n...)
+	}
+}
+
+// crowd ends the structure, with a warning if anybody asked for it. Nothing more gets in:
+// what is inside of something that was left out would lie under something else.
+func (p *PE) crowd(why string, args ...any) {
+	if !p.crowded && !p.brief {
+		p.r.warn(why, args...)
+	}
+	p.crowded = true
 }

@@ -13,6 +13,9 @@ func (p *PE) readExports() {
 	if dir.RVA == 0 {
 		return
 	}
+	if _, ok := p.inFile("exports", dir); !ok {
+		return
+	}
 	rec, err := p.read(peStructs().exports, uint64(dir.RVA))
 	if err != nil {
 		p.r.warn("the exports cannot be read: %v", err)

@@ -106,6 +106,9 @@ func (p *PE) readDebug() (pdb string) {
 	if dir.RVA == 0 {
 		return ""
 	}
+	if _, ok := p.inFile("debug directory", dir); !ok {
+		return ""
+	}
 	size, _ := peStructs().debug.Size()
 	for i := range min(maxDebug, uint64(dir.Size)/uint64(size)) {
 		rec, err := p.read(peStructs().debug, uint64(dir.RVA)+i*uint64(size))

@@ -61,7 +61,10 @@ func (p *PE) readResources() {
 	if dir.RVA == 0 {
 		return
 	}
-	off, _ := p.RVAToOffset(dir.RVA)
+	off, ok := p.inFile("resources", dir)
+	if !ok {
+		return
+	}
 	p.node(layout.Node{Name: "Resources", Type: "IMAGE_RESOURCE_DIRECTORY", Offset: off, Size: 16})
 	r := &resources{p: p, base: uint64(dir.RVA), count: map[string]int{}}
 	if err := r.directory(r.base, nil); err != nil {
@@ -167,8 +170,18 @@ func (r *resources) data(rva uint64, path []string) error {
 	if r.version.Size == 0 && kind == resourceTypes.short(resourceVersion) {
 		r.version = Span{off, int64(size)}
 	}
-	r.p.node(layout.Node{Depth: 1, Name: strings.Join(path, "/"), Type: "resource", Offset: off, Size: int64(size)})
+	r.show(strings.Join(path, "/"), Span{off, int64(size)})
 	return nil
+}
+
+// show adds one resource to the structure. Its name counts as all others of the file do,
+// since many may be made of a few long ones.
+func (r *resources) show(name string, at Span) {
+	p := r.p
+	if p.src.text += int64(len(name)); p.src.text > maxText {
+		p.crowd("%v: the rest is left out", errText)
+	}
+	p.node(layout.Node{Depth: 1, Name: name, Type: "resource", Offset: at.Offset, Size: at.Size})
 }
 
 // fromUTF16 is little-endian UTF-16 as UTF-8.

@@ -156,6 +156,14 @@ func (p *PE) RVAToOffset(rva uint32) (int64, bool) {
 	return off, n > 0
 }
 
+// inFile is where a directory lies in the file. It warns of one that does not.
+func (p *PE) inFile(what string, dir Directory) (off int64, ok bool) {
+	if off, ok = p.RVAToOffset(dir.RVA); !ok {
+		p.r.warn("the address %#x of the %s is not in the file", dir.RVA, what)
+	}
+	return off, ok
+}
+
 // locate finds the byte at an address: the n bytes at off of the file, and zeros behind
 // them. ok is false when it is outside of the image.
 func (p *PE) locate(rva uint64) (off, n int64, ok bool) {

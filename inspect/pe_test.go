@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/layout"
 )
 
 func parse(t testing.TB, b []byte) *Report {
@@ -515,6 +517,98 @@ func TestPEBounds(t *testing.T) {
 		if took := time.Since(begin); took > 20*time.Second {
 			t.Errorf("%s: %v", test.name, took)
 		}
+	}
+}
+
+// A structure that is cut off is cut off for good: what is smaller does not get in behind
+// what was left out, where it would lie under something else.
+func TestPESymbolsLieUnderTheirLibrary(t *testing.T) {
+	for each := range 6 { // one of them leaves room for a symbol and none for a library
+		im := newImage(true)
+		var all []Library
+		for i := range 700 {
+			l := Library{Name: fmt.Sprintf("%d.dll", i)}
+			for range 20 + each {
+				l.Symbols = append(l.Symbols, Symbol{Name: l.Name})
+			}
+			all = append(all, l)
+		}
+		im.imports(true, all...)
+		r := parse(t, im.bytes())
+		checkNodes(t, r)
+		library := ""
+		for _, n := range r.Structure {
+			switch {
+			case n.Depth == 0:
+				library = n.Name
+			case n.Name == "Symbol" && n.Text != strconv.Quote(library):
+				t.Fatalf("%d symbols each: %s lies under %s", 20+each, n.Text, library)
+			}
+		}
+		if want := []string{"the structure has more than 16384 values: the rest is left out"}; !slices.Equal(r.Warnings, want) {
+			t.Errorf("warnings %q, want %q", r.Warnings, want)
+		}
+	}
+}
+
+// A brief report tells nothing of a structure that nobody asked for.
+func TestPEBriefWarnsOfNoStructure(t *testing.T) {
+	im := newImage(true)
+	im.imports(true, Library{Name: "x.dll", Symbols: slices.Repeat([]Symbol{{Name: "f"}}, maxNodes)})
+	r, err := Parse(t.Context(), container.FromBytes(im.bytes()), Options{Brief: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Structure) > 0 || len(r.Warnings) > 0 || len(r.Imports[0].Symbols) != maxNodes {
+		t.Errorf("%d nodes, %d symbols, warnings %q", len(r.Structure), len(r.Imports[0].Symbols), r.Warnings)
+	}
+}
+
+// A directory outside of the file is told, and has no place in it.
+func TestPEDirectoriesOutsideTheFile(t *testing.T) {
+	const zeros = 0x7000 // in memory, and not in the file
+	for _, test := range []struct {
+		dir        int
+		name, what string
+	}{{dirResource, "Resources", "resources"}, {dirExport, "Exports", "exports"}, {dirDebug, "Debug", "debug directory"}} {
+		for _, rva := range []uint32{0x7000000, zeros} {
+			im := newImage(true)
+			im.put(make([]byte, 64)...)
+			im.sections = [][]byte{section(".text", 0x200, dataRVA, 0x200, dataOffset, 0), section(".bss", 0x1000, zeros, 0, 0, 0)}
+			im.dirs[test.dir] = [2]uint32{rva, 64}
+			r := parse(t, im.bytes())
+			if slices.ContainsFunc(r.Structure, func(n layout.Node) bool { return n.Depth == 0 && n.Name == test.name }) {
+				t.Errorf("%s at %#x: it is in the structure", test.name, rva)
+			}
+			if want := []string{fmt.Sprintf("the address %#x of the %s is not in the file", rva, test.what)}; !slices.Equal(r.Warnings, want) {
+				t.Errorf("warnings %q, want %q", r.Warnings, want)
+			}
+		}
+	}
+}
+
+// The names of resources count with all others, as often as the structure has them.
+func TestPEResourceNamesAreBounded(t *testing.T) {
+	const down, count = 1 << 31, 4000
+	im := newImage(true)
+	// three directories, the last of count entries, all with one name and one resource
+	name := uint32(24 + 24 + 16 + 8*count)
+	root := append(append(make([]byte, 12), le16(1, 0)...), le32(down|name, down|24)...)
+	second := append(append(make([]byte, 12), le16(1, 0)...), le32(down|name, down|48)...)
+	third := append(append(make([]byte, 12), le16(count, 0)...), slices.Repeat(le32(down|name, name+514), count)...)
+	tree := slices.Concat(root, second, third, le16(256), wide(strings.Repeat("\u4e16", 256)), le32(dataRVA, 4, 0, 0))
+	im.dirs[dirResource] = [2]uint32{im.put(tree...), uint32(len(tree))}
+	r := parse(t, im.bytes())
+	checkNodes(t, r)
+	total := 0
+	for _, n := range r.Structure {
+		total += len(n.Name)
+	}
+	if want := []string{"the names in the file have more than 4194304 bytes: the rest is left out"}; total > maxText+1<<16 || !slices.Equal(r.Warnings, want) {
+		t.Errorf("%d bytes of names, warnings %q", total, r.Warnings)
+	}
+	if got, want := r.get("Resources"), "4000 "; !strings.HasPrefix(got, want) {
+		t.Errorf("not all are counted: %.20q", got)
 	}
 }
 

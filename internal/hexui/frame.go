@@ -7,9 +7,11 @@ import "math/bits"
 const (
 	maxColumns = 1000
 	maxRows    = 500
-	minColumns = 20
 	minRows    = 4
 )
+
+// minTree is how many lines a tree has at least: its title and a node.
+const minTree = 2
 
 // rect is a part of the screen; nothing when h is 0.
 type rect struct{ x, y, w, h int }
@@ -60,22 +62,35 @@ func (m *model) place() {
 		m.below(&f, area)
 	}
 	f.rows = f.bytes.h
-	m.frame = f
 	if m.small() {
-		m.frame.rows = 1
+		f.rows = 1
 	}
+	if m.small() || f.tree.h < minTree {
+		f.tree, m.tree.focus = rect{}, false // keys go to what is to be seen
+	}
+	m.frame = f
 	m.follow()
 	m.page.show(m.top, int(min(int64(m.frame.rows*f.cols+valueBytes-1), m.size-m.top)))
 	m.tree.scroll(max(f.tree.h-1, 1))
 }
 
-func (m *model) small() bool { return m.width < minColumns || m.height < minRows }
+func (m *model) small() bool { return m.width < m.minColumns() || m.height < minRows }
+
+// minColumns is how wide the narrowest rows are.
+func (m *model) minColumns() int {
+	f := m.narrowest()
+	return f.width()
+}
+
+func (m *model) narrowest() frame {
+	last := max(uint64(m.o.Base)+uint64(m.size-1), uint64(m.o.Base))
+	return frame{cols: 4, digits: max((bits.Len64(last)+3)/4, 4), tight: true}
+}
 
 // fit chooses the widest rows that the window has room for.
 func (m *model) fit() frame {
-	last := max(uint64(m.o.Base)+uint64(m.size-1), uint64(m.o.Base))
-	need := max((bits.Len64(last)+3)/4, 4)
-	f := frame{cols: 4, digits: need, tight: true}
+	f := m.narrowest()
+	need := f.digits
 	for _, f = range []frame{
 		{cols: 32, digits: max(need, 8)},
 		{cols: 16, digits: max(need, 8)},
@@ -133,8 +148,7 @@ func (m *model) below(f *frame, area rect) {
 		f.values = rect{0, area.y + area.h - h, area.w, h}
 		f.bytes.h -= h
 	}
-	if m.tree.open {
-		h := f.bytes.h / 2
+	if h := f.bytes.h / 2; m.tree.open && h >= minTree {
 		f.tree = rect{0, area.y + f.bytes.h - h, area.w, h}
 		f.bytes.h -= h
 	}

@@ -110,7 +110,7 @@ func treeKeys() []key {
 	const far = 1 << 40
 	return []key{
 		{anywhere, []string{"t"}, "t", "the structure as a tree: open, shut", plainly((*model).toggleTree)},
-		{anywhere, []string{"tab", "shift+tab"}, "Tab", "from the bytes to the tree and back", plainly(func(m *model) { m.tree.focus = m.tree.open && !m.tree.focus })},
+		{anywhere, []string{"tab", "shift+tab"}, "Tab", "from the bytes to the tree and back", plainly((*model).switchPane)},
 		{inTree, []string{"enter"}, "Enter", "in the tree: go to the field and select it", plainly((*model).enter)},
 		{shown: "Left Right", what: "in the tree: shut and open a structure (also h, l, Space)"},
 		{pane: inTree, names: []string{"up", "k"}, do: down(-1)},

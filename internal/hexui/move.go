@@ -127,6 +127,8 @@ func (m *model) field(by int) {
 		m.say("there is no field before this one")
 	case k == len(t.leaves):
 		m.say("there is no field behind this one")
+	case t.nodes[t.leaves[k]].Offset >= m.size:
+		m.say("the next field lies behind the end of these bytes")
 	default:
 		m.release()
 		m.jump(t.nodes[t.leaves[k]].Offset)
@@ -159,10 +161,28 @@ func (m *model) toggleTree() {
 		t.open, t.focus = false, false
 		return
 	}
-	t.open, t.focus = true, true
+	t.open = true
+	if m.place(); m.frame.tree.h == 0 {
+		t.open = false
+		m.say(noTreeRoom)
+		return
+	}
+	t.focus = true
 	if k := t.at(m.cursor); k >= 0 {
 		t.show(t.leaves[k])
 	}
+}
+
+const noTreeRoom = "the window is too small for the structure"
+
+// switchPane gives the keys to the tree, or back to the bytes.
+func (m *model) switchPane() {
+	t := &m.tree
+	if t.open && m.frame.tree.h == 0 {
+		m.say(noTreeRoom)
+		return
+	}
+	t.focus = t.open && !t.focus
 }
 
 func (m *model) wheel(at tea.Mouse) {

@@ -53,6 +53,19 @@ func (p *prompt) erase(to int) {
 	p.at = from
 }
 
+// shown is where what is shown begins, so that what is before the cursor has n columns, at
+// most room.
+func (p *prompt) shown(room int) (from, n int) {
+	for from = p.at; from > 0; from-- {
+		w := columns(p.text[from-1])
+		if n+w > room {
+			break
+		}
+		n += w
+	}
+	return from, n
+}
+
 // word is where the word before the cursor begins.
 func (p *prompt) word() int {
 	at := p.at

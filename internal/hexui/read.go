@@ -118,3 +118,17 @@ func hole(ctx context.Context, c container.Container, at, end int64) int64 {
 	}
 	return min(start, end) - at
 }
+
+// holeBefore is how many bytes of c before end, down to start at the lowest, are known not
+// to be there. Only what follows an offset can be asked for: the place is searched for.
+func holeBefore(ctx context.Context, c container.Container, start, end int64) int64 {
+	for at := end; start < at; { // nothing is there from at on
+		middle := start + (at-start)/2
+		if hole(ctx, c, middle, end) == end-middle {
+			at = middle
+		} else {
+			start = middle + 1
+		}
+	}
+	return end - start
+}

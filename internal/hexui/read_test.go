@@ -94,6 +94,40 @@ func TestReadPiecesFindsWhatIsBetweenHoles(t *testing.T) {
 	}
 }
 
+// TestHolesAreKnownFromBothSides: from an offset to the next byte that is there, and back to
+// the one before.
+func TestHolesAreKnownFromBothSides(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		there := make([]bool, 1+random.IntN(300))
+		for range random.IntN(4) {
+			from := random.IntN(len(there))
+			copy(there[from:], slices.Repeat([]bool{true}, random.IntN(20)))
+		}
+		size := int64(len(there))
+		c := container.FromReaderAt(readerFunc(counting), size, container.Live{Extents: func(off int64) (start, end int64, err error) {
+			for start = off; start < size && !there[start]; start++ {
+			}
+			for end = start; end < size && there[end]; end++ {
+			}
+			return start, end, nil
+		}})
+		from := random.Int64N(size)
+		to := from + random.Int64N(size-from+1)
+		want := slices.Index(append(slices.Clone(there[from:to]), true), true)
+		if got := hole(t.Context(), c, from, to); got != int64(want) {
+			t.Errorf("%v from %d to %d: a hole of %d, want %d", there, from, to, got, want)
+		}
+		back := slices.Clone(there[from:to])
+		slices.Reverse(back)
+		want = slices.Index(append(back, true), true)
+		if got := holeBefore(t.Context(), c, from, to); got != int64(want) {
+			t.Errorf("%v from %d to %d: a hole of %d before, want %d", there, from, to, got, want)
+		}
+		c.Close()
+	}
+}
+
 // TestBeginsWhereItIsTold: with that row at the top.
 func TestBeginsWhereItIsTold(t *testing.T) {
 	v := view(t, file(), Options{Offset: 0x123}, 80, 10)

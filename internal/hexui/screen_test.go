@@ -83,6 +83,26 @@ func (v *viewer) release() {
 	}
 }
 
+// step does what waited, and nothing of what that asks for.
+func (v *viewer) step() {
+	waiting := v.waiting
+	v.waiting = nil
+	for _, cmd := range waiting {
+		for _, c := range batch(cmd) {
+			v.send(c())
+		}
+	}
+}
+
+// batch is what a command consists of. It has run when it is one.
+func batch(cmd tea.Cmd) []tea.Cmd {
+	msg := cmd()
+	if b, ok := msg.(tea.BatchMsg); ok {
+		return b
+	}
+	return []tea.Cmd{func() tea.Msg { return msg }}
+}
+
 // keys types: names in <> as Bubble Tea spells them, characters as they are.
 func (v *viewer) keys(text string) {
 	v.t.Helper()

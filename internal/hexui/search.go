@@ -38,7 +38,8 @@ func (s span) holds(off int64) bool { return off >= s.off && off-s.off < s.n }
 type run struct {
 	pattern *pattern.Pattern
 	back    bool
-	left    []span // where matches may begin; the next part is cut from the first
+	atOnce  bool   // a side is no chunks: an expression backwards, which is searched for from its start
+	left    []span // where matches may begin: the first is being searched
 	wrapped bool   // what is searched is the other side
 	done    int64  // bytes
 	ctx     context.Context
@@ -48,7 +49,7 @@ type run struct {
 // foundMsg is what a chunk had.
 type foundMsg struct {
 	run   *run
-	n     int64 // bytes that were searched
+	n     int64 // bytes that were searched, or are not there
 	match span  // n is 0: none
 	err   error
 }
@@ -74,15 +75,21 @@ func (m *model) again(back bool) tea.Cmd {
 		return nil
 	case back:
 		return m.start(true, m.cursor)
+	case m.search.expression() && m.search.match.holds(m.cursor):
+		return m.start(false, m.search.match.off+m.search.match.n)
 	}
 	return m.start(false, m.cursor+1)
 }
+
+// expression reports whether what is looked for is a regular expression, whose matches do
+// not overlap: where one begins depends on those before.
+func (s *search) expression() bool { return s.pattern.Spec().Kind == pattern.KindRegexp }
 
 // start searches for the first match that begins at from or behind, or before it.
 func (m *model) start(back bool, from int64) tea.Cmd {
 	m.search.stop()
 	ctx, cancel := context.WithCancel(m.ctx)
-	r := &run{pattern: m.search.pattern, back: back, ctx: ctx, cancel: cancel}
+	r := &run{pattern: m.search.pattern, back: back, atOnce: back && m.search.expression(), ctx: ctx, cancel: cancel}
 	from = min(from, m.size)
 	r.left = []span{{from, m.size - from}, {0, from}}
 	if back {
@@ -100,28 +107,48 @@ func (s *search) stop() {
 	}
 }
 
-// cut takes the next chunk of what is left. It reports whether there was one.
-func (r *run) cut() (span, bool) {
+// rest is what is left on the side that is being searched. It reports whether there is any.
+func (r *run) rest() (span, bool) {
 	for len(r.left) > 0 && r.left[0].n == 0 {
 		r.left, r.wrapped = r.left[1:], true
 	}
 	if len(r.left) == 0 {
 		return span{}, false
 	}
+	return r.left[0], true
+}
+
+// went takes n bytes that were searched from what is left.
+func (r *run) went(n int64) {
 	l := &r.left[0]
-	part := span{l.off, min(l.n, searchChunk)}
-	l.n -= part.n
-	if r.back {
-		part.off = l.off + l.n
-	} else {
-		l.off += part.n
+	if l.n -= n; !r.back {
+		l.off += n
 	}
-	return part, true
+	r.done += n
+}
+
+// cut is the next chunk of the rest, and how many bytes lie between that and where the
+// search is: a hole is stepped over, however large.
+func (r *run) cut(c container.Container, rest span) (part span, gap int64) {
+	end := rest.off + rest.n
+	switch {
+	case r.atOnce:
+		return rest, 0
+	case !r.back:
+		gap = hole(r.ctx, c, rest.off, end)
+		return span{rest.off + gap, min(rest.n-gap, searchChunk)}, gap
+	}
+	n := min(rest.n, searchChunk)
+	if hole(r.ctx, c, end-n, end) == n {
+		gap = holeBefore(r.ctx, c, rest.off, end-n) + n
+		n = min(rest.n-gap, searchChunk)
+	}
+	return span{end - gap - n, n}, gap
 }
 
 // searchOn searches the next chunk.
 func (m *model) searchOn(r *run) tea.Cmd {
-	part, ok := r.cut()
+	rest, ok := r.rest()
 	if !ok {
 		r.cancel()
 		m.search.run = nil
@@ -130,13 +157,17 @@ func (m *model) searchOn(r *run) tea.Cmd {
 	}
 	c := m.c
 	return m.job(func() tea.Msg {
+		part, gap := r.cut(c, rest)
 		match, err := r.first(c, part)
-		return foundMsg{r, part.n, match, err}
+		return foundMsg{r, gap + part.n, match, err}
 	})
 }
 
 // first is the first match that begins in a part, seen in the direction of the search.
 func (r *run) first(c container.Container, part span) (span, error) {
+	if part.n == 0 { // a Before of 0 would be anywhere
+		return span{}, nil
+	}
 	in := container.Range{From: part.off, Before: part.off + part.n, Back: r.back}
 	for match, err := range container.Search(r.ctx, c, r.pattern, in) {
 		return span{match.Offset, match.Length}, err
@@ -150,7 +181,7 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	case r != m.search.run: // it was stopped meanwhile
 		return nil
 	case msg.err == nil && msg.match.n == 0:
-		r.done += msg.n
+		r.went(msg.n)
 		return m.searchOn(r)
 	}
 	r.cancel()
@@ -177,7 +208,7 @@ func (m *model) progress() string {
 		return ""
 	}
 	text := "searching for " + legible.Cut(m.search.text, maxEcho)
-	if m.size > searchChunk {
+	if m.size > searchChunk && !r.atOnce {
 		text += fmt.Sprintf(", %.1f%%", 100*float64(r.done)/float64(m.size))
 	}
 	return text + " (Esc stops)"
@@ -210,18 +241,25 @@ func (m *model) mark() tea.Cmd {
 	if s := &m.matches; s.fresh && s.of == p && s.off == m.page.off && s.n == len(m.page.data) {
 		return nil
 	}
-	off, data, states, ctx := m.page.off, m.page.data, m.page.states, m.ctx
+	off, data, states, size, ctx := m.page.off, m.page.data, m.page.states, m.size, m.ctx
 	m.matches = matches{list: m.matches.list, of: p, off: off, n: len(data), fresh: true}
 	data, states = append([]byte(nil), data...), append([]state(nil), states...)
-	return m.job(func() tea.Msg { return marksMsg{p, off, len(data), marksOf(ctx, p, off, data, states)} })
+	return m.job(func() tea.Msg { return marksMsg{p, off, len(data), marksOf(ctx, p, off, size, data, states)} })
 }
 
-func marksOf(ctx context.Context, p *pattern.Pattern, off int64, data []byte, states []state) []span {
+// marksOf is the matches in data, which lies at off of all size bytes. Where an expression
+// asks for what is before or behind data, which is not known, nothing is marked.
+func marksOf(ctx context.Context, p *pattern.Pattern, off, size int64, data []byte, states []state) []span {
 	c := container.FromBytes(data)
 	defer c.Close()
+	var in container.Range
+	if off > 0 && p.LooksBehind() {
+		in.From = 1
+	}
+	goesOn := off+c.Size() < size && p.LooksAhead()
 	var list []span
-	for match, err := range container.Search(ctx, c, p, container.Range{}) {
-		if err != nil || len(list) == maxMarks {
+	for match, err := range container.Search(ctx, c, p, in) {
+		if err != nil || len(list) == maxMarks || goesOn && match.End() == c.Size() {
 			break
 		}
 		if of := states[match.Offset : match.Offset+match.Length]; !slices.Contains(of, bad) {

@@ -129,6 +129,19 @@ func alone(r rune, text string) int {
 	return width
 }
 
+// columns is how many a character takes on a canvas: what it is drawn as is not joined with
+// what is beside it.
+func columns(r rune) int {
+	if r >= ' ' && r <= '~' {
+		return 1
+	}
+	text := string(r)
+	if width := alone(r, text); width > 0 {
+		return width
+	}
+	return len(escape(text))
+}
+
 // escape is one character as Go escapes it.
 func escape(text string) string {
 	q := strconv.QuoteToASCII(text)
@@ -179,6 +192,3 @@ func (c *canvas) line(b *strings.Builder, cells []cell, known map[style]string) 
 		b.WriteString("\x1b[0m")
 	}
 }
-
-// width is how many columns characters take that can be shown.
-func width(text []rune) int { return ansi.StringWidth(string(text)) }

@@ -18,7 +18,7 @@ func (m *model) View() tea.View {
 	c := newCanvas(m.width, m.height, m.plain)
 	switch {
 	case m.small():
-		c.text(0, 0, c.w, fmt.Sprintf("too small: %d columns and %d rows at least", minColumns, minRows), bold)
+		c.text(0, 0, c.w, fmt.Sprintf("too small: %d columns and %d rows at least", m.minColumns(), minRows), bold)
 	case m.help > 0:
 		m.drawHelp(c)
 	default:
@@ -302,12 +302,9 @@ func (m *model) drawPrompt(c *canvas, y int) {
 		c.text(0, y-1, c.w, m.note, red|bold|reverse)
 	}
 	x := c.text(1, y, c.w, p.label(), bold)
-	from := 0 // what is typed behind the window's end is scrolled in
-	for room := max(c.w-x-2, 1); width(p.text[from:p.at]) > room; {
-		from++
-	}
-	c.text(x, y, c.w, string(p.text[from:]), 0)
-	x += width(p.text[from:p.at])
+	from, n := p.shown(max(c.w-x-2, 1))
+	c.text(x, y, c.w, string(p.text[from:min(from+c.w, len(p.text))]), 0)
+	x += n
 	if p.at < len(p.text) {
 		c.text(x, y, c.w, string(p.text[p.at]), reverse)
 	} else {

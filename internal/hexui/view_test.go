@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -13,8 +14,10 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/outwork-go/outwork/container"
+	"github.com/outwork-go/outwork/container/pattern"
 	"github.com/outwork-go/outwork/layout"
 )
 
@@ -62,11 +65,57 @@ func TestMovesStayInside(t *testing.T) {
 func TestSizes(t *testing.T) {
 	v := view(t, file(), Options{Title: "file.bin", Structure: someFields()}, 80, 24)
 	v.keys(":0x64<enter>")
-	for _, s := range []Size{{40, 10}, {60, 12}, {100, 30}, {120, 30}, {140, 24}, {200, 24}, {30, 8}, {20, 4}, {19, 4}, {1, 1}} {
+	for _, s := range []Size{{40, 10}, {60, 12}, {100, 30}, {120, 30}, {140, 24}, {200, 24}, {30, 8}, {21, 4}, {20, 4}, {1, 1}} {
 		v.resize(s.Columns, s.Rows)
 		v.snap(fmt.Sprintf("%dx%d", s.Columns, s.Rows))
 	}
 	v.golden()
+}
+
+// TestTooNarrowForItsRows: which offset has how many digits decides it.
+func TestTooNarrowForItsRows(t *testing.T) {
+	for size, columns := range map[int64]int{100: 21, 1 << 32: 25, 1 << 47: 29, math.MaxInt64: 33} {
+		v := view(t, &source{size: size, read: counting}, Options{}, columns, 8)
+		v.keys("G")
+		if text := v.text(); strings.Contains(text, "too small") || len(strings.Split(text, "\n")[1]) != columns {
+			t.Errorf("%d columns for %d bytes:\n%s", columns, size, text)
+		}
+		v.resize(columns-1, 8)
+		if text, want := v.text(), fmt.Sprintf("too small: %d col", columns); !strings.HasPrefix(text, want) {
+			t.Errorf("%d columns for %d bytes:\n%s", columns-1, size, text)
+		}
+	}
+	v := view(t, some(100), Options{}, 80, 3)
+	if want := "too small: 21 columns and 4 rows at least\n"; !strings.HasPrefix(v.text(), want) {
+		t.Error(v.text())
+	}
+}
+
+// TestTreeWithoutRoom: keys go to what is to be seen.
+func TestTreeWithoutRoom(t *testing.T) {
+	const told = "the window is too small for the structure"
+	for _, s := range []Size{{80, 4}, {80, 6}, {120, 4}, {80, 3}, {20, 24}} {
+		v := view(t, file(), Options{Structure: someFields()}, s.Columns, s.Rows)
+		v.keys("t")
+		if v.m.note != told || v.m.tree.open {
+			t.Errorf("%v: the tree is open: %v, %q", s, v.m.tree.open, v.m.note)
+		}
+		v.resize(80, 24)
+		v.keys("t")
+		if !v.m.tree.focus || v.m.note != "" {
+			t.Errorf("the tree has no keys: %q", v.m.note)
+		}
+		v.resize(s.Columns, s.Rows)
+		v.keys("l<tab>")
+		if v.m.cursor != 1 || v.m.note != told {
+			t.Errorf("%v: the cursor is at %d, %q", s, v.m.cursor, v.m.note)
+		}
+		v.resize(80, 24)
+		v.keys("<tab>j")
+		if !v.m.tree.focus || v.m.cursor != 1 {
+			t.Errorf("the tree has no keys, the cursor is at %d", v.m.cursor)
+		}
+	}
 }
 
 func TestEverySizeCanBeDrawn(t *testing.T) {
@@ -174,6 +223,100 @@ func TestSearchFindsWhatEveryDirectionHas(t *testing.T) {
 	}
 }
 
+// TestSearchForAnExpressionHasTheSameMatchesBothWays: they are those of one search from the
+// start, which do not overlap.
+func TestSearchForAnExpressionHasTheSameMatchesBothWays(t *testing.T) {
+	v := view(t, container.FromBytes([]byte("..abcdef..gh..i")), Options{}, 80, 12)
+	v.keys("/re:[a-z]+<enter>")
+	abcdef, gh, i := span{2, 6}, span{10, 2}, span{14, 1}
+	for _, step := range []struct {
+		keys string
+		want span
+	}{
+		{"", abcdef},
+		{"n", gh},
+		{"n", i},
+		{"n", abcdef},
+		{"N", i},
+		{"N", gh},
+		{"N", abcdef},
+		{"lln", gh},
+		{"lN", gh},
+		{"Gn", abcdef},
+	} {
+		if v.keys(step.keys); v.m.search.match != step.want || v.m.cursor != step.want.off {
+			t.Errorf("%q: %v, the cursor at %d, want %v", step.keys, v.m.search.match, v.m.cursor, step.want)
+		}
+	}
+}
+
+// TestSearchBackOverABorderOfChunks: a match of an expression that began before is whole.
+func TestSearchBackOverABorderOfChunks(t *testing.T) {
+	data := make([]byte, searchChunk+1000)
+	want := span{990, 20} // the last byte is where the search begins
+	copy(data[want.off:], strings.Repeat("a", int(want.n)))
+	v := view(t, container.FromBytes(data), Options{}, 80, 12)
+	v.keys("/re:a+<enter>")
+	if v.m.search.match != want {
+		t.Errorf("forwards: %v, want %v", v.m.search.match, want)
+	}
+	if v.keys("GN"); v.m.search.match != want {
+		t.Errorf("backwards: %v, want %v", v.m.search.match, want)
+	}
+}
+
+// TestMarksAreMatchesOfTheWhole: that a page begins or ends somewhere makes none, and what
+// lies inside of it is marked.
+func TestMarksAreMatchesOfTheWhole(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	data := make([]byte, 2000)
+	for i := range data {
+		data[i] = "ffoox \n"[random.IntN(7)]
+	}
+	data[0], data[len(data)-1] = 'f', 'f'
+	for _, text := range []string{`fo`, `^f`, `(?m)^f`, `\Af`, `\bf`, `\Bf`, `f$`, `(?m)f$`, `f\z`, `f\b`, `f\B`, `\bfo\b`} {
+		p, err := pattern.Regexp(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []span
+		for m, err := range container.Search(t.Context(), container.FromBytes(data), p, container.Range{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, span{m.Offset, m.Length})
+		}
+		for from := 0; from < len(data); from += 16 {
+			v := view(t, container.FromBytes(data), Options{Offset: int64(from)}, 80, 10)
+			v.m.search.pattern = p
+			v.do(v.m.mark())
+			page, marks := v.m.page, v.m.matches.list
+			end := page.off + int64(len(page.data))
+			for _, mark := range marks {
+				if !slices.Contains(all, mark) {
+					t.Errorf("%s: %v is marked from %d to %d", text, mark, page.off, end)
+				}
+			}
+			for _, m := range all {
+				inside := (m.off > page.off || page.off == 0) && (m.off+m.n < end || end == v.m.size)
+				if inside && !slices.Contains(marks, m) {
+					t.Errorf("%s: %v is not marked from %d to %d", text, m, page.off, end)
+				}
+			}
+		}
+	}
+}
+
+// TestMarksGoOnBehindThePage: of a match that is longer, what is shown is marked.
+func TestMarksGoOnBehindThePage(t *testing.T) {
+	data := []byte(strings.Repeat("a", 2000))
+	v := view(t, container.FromBytes(data), Options{}, 80, 10)
+	v.keys("/re:a+<enter><pgdown>")
+	if want := []span{{v.m.page.off, int64(len(v.m.page.data))}}; v.m.page.off == 0 || !slices.Equal(v.m.matches.list, want) {
+		t.Errorf("marked are %v, want %v", v.m.matches.list, want)
+	}
+}
+
 func TestSearchGoesChunkByChunkAndStops(t *testing.T) {
 	big := &source{size: 4 * searchChunk}
 	big.read = func(p []byte, off int64) (int, error) {
@@ -187,13 +330,7 @@ func TestSearchGoesChunkByChunkAndStops(t *testing.T) {
 	v.keys("/needle")
 	v.held = true
 	v.typed("<enter>")
-	first := v.waiting
-	v.waiting = nil
-	for _, cmd := range first { // one chunk: the next waits
-		for _, c := range batch(cmd) {
-			v.send(c())
-		}
-	}
+	v.step() // one chunk: the next waits
 	v.snap("a chunk later")
 	v.typed("<esc>")
 	v.release()
@@ -202,13 +339,54 @@ func TestSearchGoesChunkByChunkAndStops(t *testing.T) {
 	v.golden()
 }
 
-// batch is what a command consists of. It has run when it is one.
-func batch(cmd tea.Cmd) []tea.Cmd {
-	msg := cmd()
-	if b, ok := msg.(tea.BatchMsg); ok {
-		return b
+// TestSearchSkipsHoles: of a process's 128 TiB only its maps are gone through.
+func TestSearchSkipsHoles(t *testing.T) {
+	const size, page = 1 << 47, 4096
+	maps := []int64{1 << 20, 1 << 40, 1<<40 + 2*page, 1 << 46}
+	c := container.FromReaderAt(readerFunc(func(p []byte, off int64) (int, error) {
+		for i := range p {
+			p[i] = 0
+			if k := int((off + int64(i)) % page); k < len("needle") {
+				p[i] = "needle"[k]
+			}
+		}
+		return len(p), nil
+	}), size, container.Live{Extents: func(off int64) (start, end int64, err error) {
+		for _, at := range maps {
+			if off < at+page {
+				return max(at, off), at + page, nil
+			}
+		}
+		return size, size, nil
+	}})
+	v := view(t, c, Options{Offset: 1 << 41}, 80, 8)
+	for _, step := range []struct {
+		keys string
+		want int64
+		note string
+	}{
+		{"/needle<enter>", 1 << 46, ""},
+		{"N", 1<<40 + 2*page, ""},
+		{"N", 1 << 40, ""},
+		{"N", 1 << 20, ""},
+		{"N", 1 << 46, "the search went on from the end"},
+		{"n", 1 << 20, "the search went on from the start"},
+		{"n", 1 << 40, ""},
+		{"/nothing like this<enter>", 1 << 40, "not found: nothing like this"},
+	} {
+		v.held = true
+		v.keys(step.keys)
+		for chunks := 0; v.m.search.run != nil; chunks++ {
+			if chunks == 20 {
+				t.Fatalf("%s: the search has %s after %d chunks", step.keys, v.m.progress(), chunks)
+			}
+			v.step()
+		}
+		v.release()
+		if v.m.cursor != step.want || v.m.note != step.note {
+			t.Errorf("%s: at %#x, %q, want %#x, %q", step.keys, v.m.cursor, v.m.note, step.want, step.note)
+		}
 	}
-	return []tea.Cmd{func() tea.Msg { return msg }}
 }
 
 func TestSelectionAndValues(t *testing.T) {
@@ -276,6 +454,20 @@ func TestStructures(t *testing.T) {
 	v.typed("<tab><left><left>")
 	v.typed("t")
 	v.golden()
+}
+
+// TestFieldBehindTheEnd: nobody goes there, and it is told each time.
+func TestFieldBehindTheEnd(t *testing.T) {
+	v := view(t, some(100), Options{Structure: []layout.Node{
+		{Name: "a", Offset: 0, Size: 4}, {Name: "b", Offset: 50, Size: 4}, {Name: "c", Offset: 5000, Size: 4},
+	}}, 80, 12)
+	v.keys("]")
+	for range 2 {
+		v.keys("]")
+		if want := "the next field lies behind the end of these bytes"; v.m.cursor != 50 || v.m.note != want {
+			t.Errorf("at %d, %q, want %q", v.m.cursor, v.m.note, want)
+		}
+	}
 }
 
 func TestStructuresOfHostileFiles(t *testing.T) {
@@ -575,6 +767,79 @@ func TestPrompt(t *testing.T) {
 		t.Errorf("%d characters", n)
 	}
 	v.golden()
+}
+
+// TestPromptDrawsWhatItIsMadeOf: one character after another, escaped where it would become
+// one with its neighbour, and the cursor behind all of it.
+func TestPromptDrawsWhatItIsMadeOf(t *testing.T) {
+	for text, want := range map[string]string{
+		"e\u0301tude":           ` search: e\u0301tude`,
+		"❤\ufe0f!":              ` search: ❤\ufe0f!`,
+		"🇩🇪 x":                  ` search: \U0001f1e9\U0001f1ea x`,
+		"\u0301世世世世a":           ` search: \u0301世世世世a`,
+		"世界 \u1112\u1161\u11ab": ` search: 世界 \u1112\u1161\u11ab`,
+	} {
+		v := view(t, file(), Options{}, 60, 10)
+		v.keys("/")
+		v.send(tea.PasteMsg{Content: text})
+		if got := v.lastLine(); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		if got, want := v.cursorAt(), ansi.StringWidth(want); got != want {
+			t.Errorf("%q: the cursor is at column %d, want %d", text, got, want)
+		}
+	}
+}
+
+// TestPromptShowsItsCursor: whatever is typed, and however narrow the window is.
+func TestPromptShowsItsCursor(t *testing.T) {
+	for _, part := range []string{"a", "世", "\u0301", "🇩🇪", "a世\u0301"} {
+		v := view(t, file(), Options{}, 80, 10)
+		v.keys("/")
+		v.send(tea.PasteMsg{Content: strings.Repeat(part, 40)})
+		for columns := 80; columns > 21; columns -= 3 {
+			v.resize(columns, 10)
+			for _, key := range []string{"<end>", "<left>", "<left>", "<left>", "<home>", "<right>"} {
+				v.keys(key)
+				v.text() // which is as wide as the window
+				if at := v.cursorAt(); at < 9 || at >= columns {
+					t.Fatalf("%q in %d columns after %s: the cursor is at column %d", part, columns, key, at)
+				}
+			}
+		}
+	}
+}
+
+// lastLine is the last line of the screen, without styles.
+func (v *viewer) lastLine() string {
+	v.t.Helper()
+	lines := strings.Split(strings.TrimSuffix(v.text(), "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+// cursorAt is the column of the prompt's cursor, -1 if it is not to be seen.
+func (v *viewer) cursorAt() int {
+	v.t.Helper()
+	lines := strings.Split(v.m.View().Content, "\n")
+	for _, run := range styledRuns(lines[len(lines)-1]) {
+		if run.style&reverse != 0 {
+			return run.column
+		}
+	}
+	return -1
+}
+
+// TestPromptCostsWhatIsShown: not what was pasted.
+func TestPromptCostsWhatIsShown(t *testing.T) {
+	cost := func(n int) float64 {
+		v := view(t, file(), Options{}, 80, 24)
+		v.keys("/")
+		v.send(tea.PasteMsg{Content: strings.Repeat("a", n)})
+		return testing.AllocsPerRun(1, func() { v.m.View() })
+	}
+	if long, short := cost(maxPrompt), cost(100); long > short+10 {
+		t.Errorf("%v allocations for a long text, %v for a short one", long, short)
+	}
 }
 
 func TestWhatIsNewerWins(t *testing.T) {
