@@ -138,8 +138,10 @@ func (r *receiver) entry(e *Entry) error {
 	if at := len(r.folders); dir != "" && (at == 0 || r.folders[at-1].path != dir) {
 		return refused(name, "the folder that it lies in was not sent before")
 	}
-	if dir == "" && r.rename != "" && name != r.rename {
-		return refused(name, "one file or folder was asked for")
+	if dir == "" {
+		if err := r.top(e); err != nil {
+			return err
+		}
 	}
 	switch e.Kind {
 	case folder:
@@ -148,6 +150,14 @@ func (r *receiver) entry(e *Entry) error {
 		return r.link(e, name)
 	}
 	return r.begin(e, name)
+}
+
+// top is why an entry cannot be one of those that were asked for.
+func (r *receiver) top(e *Entry) error {
+	if e.Kind == link { // the next transfer to this place would go through it
+		return refused(string(e.Path), "it is a link, and what is asked for is followed")
+	}
+	return nil
 }
 
 // renamed is a path with the new name of the source in it.

@@ -11,7 +11,8 @@
 // folder nothing is.
 //
 // The receiving side trusts nothing that it is sent: it writes below the destination
-// only, by os.Root and into folders of this very transfer only. A file is written under
+// only, by os.Root and into folders of this very transfer only. It leaves no link as the
+// destination itself, which the next transfer would follow. A file is written under
 // another name (or, on Linux, none), synced, and renamed: whoever looks sees the old
 // file or the new one. Where a transfer fails, what was complete stays.
 package tree

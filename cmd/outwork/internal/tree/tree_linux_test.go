@@ -250,10 +250,11 @@ func TestHostileParts(t *testing.T) {
 		"zero byte":             {at(folder, "a\x00b")},
 		"long":                  {at(folder, strings.Repeat("a/", 3000)+"a")},
 		"no folder before":      append([]Part{at(file, "a/x")}, contents()...),
-		"through a link":        append([]Part{linkTo("l", ".."), at(file, "l/x")}, contents()...),
-		"a folder over a link":  {linkTo("l", ".."), at(folder, "l"), at(folder, "l/x")},
+		"a link at the top":     {linkTo("l", "../outside")},
+		"through a link":        append([]Part{at(folder, "a"), linkTo("a/l", ".."), at(file, "a/l/x")}, contents()...),
+		"a folder over a link":  {at(folder, "a"), linkTo("a/l", ".."), at(folder, "a/l"), at(folder, "a/l/x")},
 		"through an old link":   append([]Part{at(folder, "old"), at(file, "old/x")}, contents()...),
-		"a link to nothing":     {linkTo("l", "")},
+		"a link to nothing":     {at(folder, "a"), linkTo("a/l", "")},
 		"unknown kind":          {at("device", "a")},
 		"contents of no file":   {{Data: []byte("x")}},
 		"a sum of no file":      {{Sum: []byte("x")}},
@@ -285,6 +286,28 @@ func TestHostileParts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the first transfer leaves is the destination of the next, and a link there is
+// followed: a host that could leave one would choose where the next one writes.
+func TestHostileLinkForTheNextTransfer(t *testing.T) {
+	dir := t.TempDir()
+	plan{"work/": "", "home/secret": "mine", "home/keys/": ""}.build(t, dir)
+	before := lookAt(t, dir+"/home")
+	for dest, target := range map[string]string{"work/file": "../home/secret", "work/folder": "../home/keys"} {
+		for _, parts := range [][]Part{{linkTo("a", target)}, append([]Part{at(file, "a")}, contents()...)} {
+			d, err := open(dir+"/"+dest, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+			r.receive(hostile(parts...))
+			d.root.Close()
+		}
+	}
+	if after := lookAt(t, dir+"/home"); !slices.Equal(before, after) {
+		t.Errorf("outside of the destination: %q", after)
 	}
 }
 
