@@ -120,7 +120,9 @@ func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below str
 		return Report{}, err
 	}
 	defer parts.Close()
-	r := receiver{destination: d, notice: watch.notice, moved: watch.moved}
+	names := askedFor(paths)
+	names.own = below != ""
+	r := receiver{destination: d, asked: names, notice: watch.notice, moved: watch.moved}
 	return r.receive(parts.All())
 }
 

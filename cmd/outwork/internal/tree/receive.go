@@ -54,6 +54,8 @@ func open(dest string, many bool) (d destination, err error) {
 // receiver writes a tree.
 type receiver struct {
 	destination
+	asked   *asked // for; nil: whatever comes
+	begun   bool   // the first of what was asked for
 	notice  func(string)
 	moved   func(n int64, name string) // for each piece
 	folders []openFolder               // that are under way, the outermost first
@@ -154,10 +156,19 @@ func (r *receiver) entry(e *Entry) error {
 
 // top is why an entry cannot be one of those that were asked for.
 func (r *receiver) top(e *Entry) error {
+	name := string(e.Path)
 	if e.Kind == link { // the next transfer to this place would go through it
-		return refused(string(e.Path), "it is a link, and what is asked for is followed")
+		return refused(name, "it is a link, and what is asked for is followed")
 	}
-	return nil
+	if r.rename != "" && r.begun {
+		return refused(name, "one file or folder was asked for")
+	}
+	r.begun = true
+	if r.asked == nil || r.rename != "" {
+		return nil
+	}
+	_, err := r.root.Lstat(name)
+	return r.asked.take(e, err == nil)
 }
 
 // renamed is a path with the new name of the source in it.

@@ -12,7 +12,8 @@
 //
 // The receiving side trusts nothing that it is sent: it writes below the destination
 // only, by os.Root and into folders of this very transfer only. It leaves no link as the
-// destination itself, which the next transfer would follow. A file is written under
+// destination itself, which the next transfer would follow, and the names in that are
+// those that were asked for. A file is written under
 // another name (or, on Linux, none), synced, and renamed: whoever looks sees the old
 // file or the new one. Where a transfer fails, what was complete stays.
 package tree

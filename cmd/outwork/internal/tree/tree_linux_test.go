@@ -311,21 +311,110 @@ func TestHostileLinkForTheNextTransfer(t *testing.T) {
 	}
 }
 
-// When one source was asked for by a new name, no other is taken.
+// When one source was asked for by a new name, no other is taken: not even by put, where
+// the host has names of its own.
 func TestHostileSecondSource(t *testing.T) {
-	dir := t.TempDir()
-	d, err := open(dir+"/new", false)
-	if err != nil {
-		t.Fatal(err)
+	for what, second := range map[string][]Part{
+		"another file":   append([]Part{at(file, "b")}, contents()...),
+		"the same again": append([]Part{at(file, "a")}, contents()...),
+		"a folder":       {at(folder, "b")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			d, err := open(dir+"/new", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.root.Close()
+			r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+			parts := slices.Concat([]Part{at(file, "a")}, contents(), second)
+			if _, err := r.receive(hostile(parts...)); err == nil || !strings.Contains(err.Error(), "one file or folder was asked for") {
+				t.Errorf("got %v", err)
+			}
+			if got := lookAt(t, dir); len(got) != 1 || !strings.HasPrefix(got[0], `"new"`) {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
-	defer d.root.Close()
-	r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
-	parts := slices.Concat([]Part{at(file, "a")}, contents(), []Part{at(file, "b")}, contents())
-	if _, err := r.receive(hostile(parts...)); err != nil {
-		t.Error(err) // both are the new one
+}
+
+// The names in a destination are those that were asked for, whatever the host calls them.
+func TestHostileNames(t *testing.T) {
+	file := func(name string) []Part { return append([]Part{at(file, name)}, contents()...) }
+	in := func(name string) []Part { return append([]Part{at(folder, name)}, file(name+"/x")...) }
+	for _, test := range []struct {
+		asked string // paths, with spaces between them
+		parts []Part
+		why   string // it is refused; "" when it is taken
+	}{
+		{"/etc/a", file("a"), ""},
+		{"/etc/a/", in("a"), ""},
+		{"~/a", file("a"), ""},
+		{"b/../a/.", in("a"), ""},
+		{"/etc/.a", file(".a"), ""},
+		{"/etc/a b", slices.Concat(file("b"), file("a")), ""},
+		{"/srv/*", file("*"), ""},
+		{"/srv/~", file("~"), ""},
+		{"~", in("deploy"), ""},
+		{".", in("deploy"), ""},
+		{"a/..", in("deploy"), ""},
+		{"~ a", slices.Concat(in("deploy"), file("a")), ""},
+
+		{"/etc/a", file(".bashrc"), "it was not asked for"},
+		{"/etc/a", file("A"), "it was not asked for"},
+		{"/etc/a", in(".ssh"), "it was not asked for"},
+		{"/etc/a", slices.Concat(file("a"), file("a")), "it was not asked for"},
+		{"/etc/a b", slices.Concat(file("a"), file("b"), file("c")), "it was not asked for"},
+		{"/srv/*", file("a"), "it was not asked for"},
+		{"./~", in("deploy"), "it was not asked for"},
+		{"~", file("deploy"), "a folder was asked for"},
+		{"~", in(".ssh"), "is hidden"},
+		{".", in("theirs"), "is there already"},
+		{"..", slices.Concat(in("deploy"), in("deployed")), "it was not asked for"},
+	} {
+		t.Run(test.asked, func(t *testing.T) {
+			dir := t.TempDir()
+			plan{"dest/.bashrc": "mine", "dest/theirs/x": "mine"}.build(t, dir)
+			os.Chmod(dir+"/dest/theirs", 0o700)
+			before := lookAt(t, dir+"/dest")
+			d, err := open(dir+"/dest", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.root.Close()
+			r := receiver{destination: d, asked: askedFor(strings.Fields(test.asked)), notice: func(string) {}, moved: func(int64, string) {}}
+			_, err = r.receive(hostile(test.parts...))
+			if test.why == "" && err != nil || test.why != "" && (err == nil || !strings.Contains(err.Error(), test.why)) {
+				t.Errorf("got %v, want %q", err, test.why)
+			}
+			after := lookAt(t, dir+"/dest")
+			for _, line := range before {
+				if !slices.Contains(after, line) {
+					t.Errorf("what was there has changed: %s", line)
+				}
+			}
+		})
 	}
-	if got := lookAt(t, dir); len(got) != 1 || !strings.HasPrefix(got[0], `"new"`) {
-		t.Errorf("got %q", got)
+}
+
+// In the folder of one of several hosts, what is there is that host's: it may name its
+// home folder as often as it is asked for that.
+func TestFolderOfAHostIsItsOwn(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	plan{"a": "A"}.build(t, home)
+	t.Setenv("HOME", home)
+	w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
+	for range 2 {
+		if _, err := Get(t.Context(), w, []string{"~"}, dir, "db1", Watcher{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Get(t.Context(), w, []string{"~"}, dir+"/db1", "", Watcher{})
+	if err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Get(t.Context(), w, []string{home}, dir+"/db1", "", Watcher{}); err != nil {
+		t.Errorf("by its name: %v", err)
 	}
 }
 
