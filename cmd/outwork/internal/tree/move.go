@@ -40,7 +40,7 @@ type getArgs struct{ Paths [][]byte }
 // put and get are the worker's side.
 var (
 	put = outwork.Func("outwork.put", func(ctx context.Context, a putArgs) (Report, error) {
-		d, err := open(string(a.Dest), a.Many)
+		d, err := open(string(a.Dest), home, a.Many)
 		if err != nil {
 			return Report{}, err
 		}
@@ -53,7 +53,7 @@ var (
 		for _, p := range a.Paths {
 			paths = append(paths, string(p))
 		}
-		all, err := sources(paths)
+		all, err := sources(paths, home)
 		if err != nil {
 			return nil, err
 		}
@@ -63,9 +63,9 @@ var (
 
 // Put writes files and folders of this machine to dest at w's: into it when it is a
 // folder there, ends in a slash, or is to take several; else dest is the new name.
-// Paths that begin with ~/ are the home folder's.
+// There, ~ and what begins with ~/ is the home folder's; here it is a name like others.
 func Put(ctx context.Context, w *outwork.Worker, paths []string, dest string, watch Watcher) (Report, error) {
-	all, err := sources(paths)
+	all, err := sources(paths, here)
 	if err != nil {
 		return Report{}, err
 	}
@@ -128,11 +128,11 @@ func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below str
 
 func destinationHere(dest, below string, many bool) (destination, error) {
 	if below == "" {
-		return open(dest, many)
+		return open(dest, here, many)
 	}
 	dest = filepath.Join(dest, below)
 	if err := os.MkdirAll(dest, 0o777); err != nil {
 		return destination{}, cannot("write to", dest, err)
 	}
-	return open(dest, true)
+	return open(dest, here, true)
 }

@@ -21,12 +21,12 @@ type destination struct {
 }
 
 // open finds out what dest means for so many sources: a folder that they go into, or the
-// new name of the only one.
-func open(dest string, many bool) (d destination, err error) {
-	full := home(dest)
+// new name of the only one. Real is where it leads.
+func open(dest string, real func(string) string, many bool) (d destination, err error) {
+	full := real(dest)
 	into := many || strings.HasSuffix(dest, "/")
-	if real, err := filepath.EvalSymlinks(full); err == nil {
-		full = real
+	if followed, err := filepath.EvalSymlinks(full); err == nil {
+		full = followed
 	}
 	info, err := os.Stat(full)
 	switch {

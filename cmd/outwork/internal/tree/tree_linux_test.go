@@ -211,6 +211,48 @@ func TestDestination(t *testing.T) {
 	})
 }
 
+// A shell has expanded what it should before put is run: ~ of this machine is a name, as a
+// glob yields it. That of a host is its home folder.
+func TestHome(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	plan{"x": "home's"}.build(t, home)
+	plan{"~/x": "mine"}.build(t, dir)
+	t.Setenv("HOME", home)
+	t.Chdir(dir)
+	w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
+	put := func(src, dest string) (Report, error) { return Put(t.Context(), w, []string{src}, dest, Watcher{}) }
+	get := func(src, dest string) (Report, error) { return Get(t.Context(), w, []string{src}, dest, "", Watcher{}) }
+	for _, test := range []struct {
+		move            func(src, dest string) (Report, error)
+		src, dest, file string
+		text            string
+	}{
+		{put, "~", dir + "/a", dir + "/a/x", "mine"},
+		{put, "~/", dir + "/b", dir + "/b/x", "mine"},
+		{put, "~/x", dir + "/c", dir + "/c", "mine"},
+		{put, "~/x", "~/put", home + "/put", "mine"},
+		{get, "~/x", dir + "/d", dir + "/d", "home's"},
+		{get, "~/x", "~/got", dir + "/~/got", "home's"},
+		{get, "~/x", "~", dir + "/~/x", "home's"},
+	} {
+		_, err := test.move(test.src, test.dest)
+		if got, _ := os.ReadFile(test.file); err != nil || string(got) != test.text {
+			t.Errorf("%s to %s: %v, and %s has %q; want %q", test.src, test.dest, err, test.file, got, test.text)
+		}
+	}
+	for what, err := range map[string]error{
+		"cannot read ~/no: no such file or directory":          second(get("~/no", "e")),
+		"cannot write to ~/x/y: not a directory":               second(put("~/x", "~/x/y")),
+		"cannot write to ~/no/such: no such file or directory": second(put("~/x", "~/no/such")),
+	} {
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("got %v, want %s", err, what)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
 // hostile is parts from a side that nobody trusts.
 func hostile(parts ...Part) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
@@ -270,7 +312,7 @@ func TestHostileParts(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			dir := t.TempDir()
 			plan{"dest/": "", "dest/old": "->../outside", "outside/": ""}.build(t, dir)
-			d, err := open(dir+"/dest", true)
+			d, err := open(dir+"/dest", here, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,7 +339,7 @@ func TestHostileLinkForTheNextTransfer(t *testing.T) {
 	before := lookAt(t, dir+"/home")
 	for dest, target := range map[string]string{"work/file": "../home/secret", "work/folder": "../home/keys"} {
 		for _, parts := range [][]Part{{linkTo("a", target)}, append([]Part{at(file, "a")}, contents()...)} {
-			d, err := open(dir+"/"+dest, false)
+			d, err := open(dir+"/"+dest, here, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -321,7 +363,7 @@ func TestHostileSecondSource(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			dir := t.TempDir()
-			d, err := open(dir+"/new", false)
+			d, err := open(dir+"/new", here, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -377,7 +419,7 @@ func TestHostileNames(t *testing.T) {
 			plan{"dest/.bashrc": "mine", "dest/theirs/x": "mine"}.build(t, dir)
 			os.Chmod(dir+"/dest/theirs", 0o700)
 			before := lookAt(t, dir+"/dest")
-			d, err := open(dir+"/dest", true)
+			d, err := open(dir+"/dest", here, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -445,7 +487,7 @@ func TestNamedSpool(t *testing.T) {
 // A process that is killed in the middle leaves nothing: here, one that never ends.
 func TestNothingIsSeenBeforeTheEnd(t *testing.T) {
 	dir := t.TempDir()
-	d, err := open(dir, true)
+	d, err := open(dir, here, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -490,7 +532,7 @@ func TestFullDisk(t *testing.T) {
 func TestChangedWhileRead(t *testing.T) {
 	src := t.TempDir()
 	plan{"grows": strings.Repeat("x", 1<<20)}.build(t, src)
-	all, err := sources([]string{src + "/grows"})
+	all, err := sources([]string{src + "/grows"}, here)
 	if err != nil {
 		t.Fatal(err)
 	}
