@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -69,6 +70,11 @@ func Put(ctx context.Context, w *outwork.Worker, paths []string, dest string, wa
 	if err != nil {
 		return Report{}, err
 	}
+	if w.Host() == "" {
+		if err := intoItself(all, dest, home(dest)); err != nil {
+			return Report{}, err
+		}
+	}
 	var failure atomic.Pointer[error]
 	parts := watched(walk(ctx, all), watch, &failure)
 	r, err := put.Call(ctx, w, putArgs{[]byte(dest), len(paths) > 1, outwork.StreamOf(parts)})
@@ -106,6 +112,15 @@ func watched(parts iter.Seq2[Part, error], watch Watcher, failure *atomic.Pointe
 // Get writes files and folders of w's machine to dest here, which means what it means
 // for Put. With below, that is a folder which is made, and dest too.
 func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below string, watch Watcher) (Report, error) {
+	if w.Host() == "" {
+		all, err := sources(paths, home)
+		if err == nil {
+			err = intoItself(all, dest, here(dest))
+		}
+		if err != nil {
+			return Report{}, err
+		}
+	}
 	d, err := destinationHere(dest, below, len(paths) > 1)
 	if err != nil {
 		return Report{}, err
@@ -124,6 +139,37 @@ func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below str
 	names.own = below != ""
 	r := receiver{destination: d, asked: names, notice: watch.notice, moved: watch.moved}
 	return r.receive(parts.All())
+}
+
+// intoItself refuses to write a folder below itself, where it would meet its own copy on
+// the way. All of it is on this machine; dest leads to at.
+func intoItself(all []source, dest, at string) error {
+	at = folderThatIs(at)
+	for info, err := os.Stat(at); err == nil; {
+		for _, s := range all {
+			if from, err := os.Stat(s.real); err == nil && os.SameFile(from, info) {
+				return fmt.Errorf("cannot copy %s into itself, to %s", s.path, dest)
+			}
+		}
+		at += "/.." // as the kernel has it, whatever links led here
+		below := info
+		if info, err = os.Stat(at); err == nil && os.SameFile(info, below) {
+			break // the root
+		}
+	}
+	return nil
+}
+
+// folderThatIs is at, or the first above it that is a folder.
+func folderThatIs(at string) string {
+	for {
+		info, err := os.Stat(at)
+		up := filepath.Dir(at)
+		if err == nil && info.IsDir() || up == at {
+			return at
+		}
+		at = up
+	}
 }
 
 func destinationHere(dest, below string, many bool) (destination, error) {

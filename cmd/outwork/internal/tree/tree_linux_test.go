@@ -253,6 +253,42 @@ func TestHome(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
+// A folder that goes into itself would meet its own copy on the way.
+func TestIntoItself(t *testing.T) {
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		dir := t.TempDir()
+		plan{"d/a": "A", "d/sub/": "", "d2/": "", "up": "->d/sub", "alias": "->d"}.build(t, dir)
+		before := lookAt(t, dir+"/d")
+		for _, test := range []struct{ src, dest string }{
+			{"d", "d"},
+			{"d", "d/"},
+			{"d/", "d/new"},
+			{"d", "d/new/"},
+			{"d", "d/sub"},
+			{"d", "d/sub/new"},
+			{"d", "up"},
+			{"d", "up/new"},
+			{"alias", "d"},
+			{"d", "alias/sub"},
+			{"d/.", "d/sub/.."},
+		} {
+			src, dest := dir+"/"+test.src, dir+"/"+test.dest
+			_, err := move([]string{dir + "/d/a", src}, dest, Watcher{})
+			if want := fmt.Sprintf("cannot copy %s into itself, to %s", src, dest); err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+		if after := lookAt(t, dir+"/d"); !slices.Equal(before, after) {
+			t.Errorf("got %q", after)
+		}
+		for _, test := range []struct{ src, dest string }{{"d", "d2"}, {"d", "d3/"}, {"d", "d4"}, {"d/sub", "d"}, {"d/a", "d/b"}} {
+			if _, err := move([]string{dir + "/" + test.src}, dir+"/"+test.dest, Watcher{}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // hostile is parts from a side that nobody trusts.
 func hostile(parts ...Part) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
