@@ -206,7 +206,8 @@ func (r *receiver) folder(e *Entry, name string) error {
 	return nil
 }
 
-// enter makes sure that what is there is a folder that can be written to.
+// enter makes sure that what is there is a folder that can be written to. Its own mode,
+// which may forbid that, comes when it is left.
 func (r *receiver) enter(name string) error {
 	info, err := r.root.Lstat(name)
 	switch {
@@ -216,6 +217,8 @@ func (r *receiver) enter(name string) error {
 		return errors.New("there is a link of that name, not a folder")
 	case !info.IsDir():
 		return errors.New("there is a file of that name, not a folder")
+	case info.Mode().Perm()&0o700 != 0o700:
+		return r.root.Chmod(name, info.Mode()|0o700)
 	}
 	return nil
 }

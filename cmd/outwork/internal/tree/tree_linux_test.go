@@ -8,11 +8,14 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/outworktest"
@@ -155,11 +158,11 @@ func TestTree(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if _, err = move([]string{src + "/"}, filepath.Join(dir, "into"), Watcher{}); err != nil && !errors.Is(err, fs.ErrPermission) {
+			if _, err = move([]string{src + "/"}, filepath.Join(dir, "into"), Watcher{}); err != nil {
 				t.Fatal(err)
 			}
-			os.Chmod(filepath.Join(dir, "into/src/sub/deep"), 0o755)
 		}
+		os.Chmod(filepath.Join(dir, "into/src/sub/deep"), 0o755)
 		os.Chmod(filepath.Join(src, "sub/deep"), 0o755)
 		same(t, src, filepath.Join(dir, "into/src"))
 	})
@@ -287,6 +290,60 @@ func TestIntoItself(t *testing.T) {
 			}
 		}
 	})
+}
+
+// powerless runs f as root has it without its capabilities, and anybody always: modes hold.
+func powerless(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // it ends with the goroutine
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		err := unix.Capset(&header, &none[0])
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A folder that its owner may not write to is written again, and is as it was afterwards.
+func TestReadOnlyFolderAgain(t *testing.T) {
+	for what, mode := range map[string]uint32{"read-only": 0o555, "not to be entered": 0o600, "another": 0o775} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			parts := slices.Concat([]Part{at(folder, "a"), at(folder, "a/b"), at(file, "a/b/c")}, contents())
+			parts[0].Entry.Mode, parts[1].Entry.Mode = mode, mode
+			powerless(t, func() {
+				for range 2 {
+					d, err := open(dir, here, true)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+					if _, err := r.receive(hostile(parts...)); err != nil {
+						t.Error(err)
+					}
+					d.root.Close()
+				}
+			})
+			for _, name := range []string{"a", "a/b"} {
+				info, err := os.Stat(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if info.Mode().Perm() != perm(mode) {
+					t.Errorf("%s: got %v", name, info.Mode())
+				}
+				os.Chmod(filepath.Join(dir, name), 0o700) // to be removed
+			}
+		})
+	}
 }
 
 // hostile is parts from a side that nobody trusts.
