@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"iter"
@@ -205,27 +206,48 @@ func (w *walker) file(shown, name string, open func() (*os.File, error)) error {
 	if err := w.send(Part{Entry: entry(file, name, info)}); err != nil {
 		return err
 	}
-	sum, n := newHash(), int64(0)
-	for n <= info.Size() {
+	sum := newHash()
+	n, err := w.contents(f, shown, sum, info.Size())
+	if err != nil {
+		return err
+	}
+	if n != info.Size() {
+		return cannot("read", shown, otherSize(f, info))
+	}
+	return w.send(Part{Sum: sum.Sum(nil)})
+}
+
+// contents sends what f has, and returns how much that is. More than size is not sent: it
+// is enough to know.
+func (w *walker) contents(f *os.File, shown string, sum hash.Hash, size int64) (n int64, err error) {
+	for {
 		got, err := f.Read(w.piece)
+		if n += int64(got); n > size {
+			return n, nil
+		}
 		if got > 0 {
-			n += int64(got)
 			sum.Write(w.piece[:got])
 			if err := w.send(Part{Data: w.piece[:got]}); err != nil {
-				return err
+				return n, err
 			}
 		}
 		if err == io.EOF {
-			break
+			return n, nil
 		}
 		if err != nil {
-			return cannot("read", shown, err)
+			return n, cannot("read", shown, err)
 		}
 	}
-	if n != info.Size() {
-		return cannot("read", shown, errChanged)
+}
+
+// otherSize is why what was read of f is not as much as was told before. The kernel's own
+// files are that way, and do not change.
+func otherSize(f *os.File, before fs.FileInfo) error {
+	now, err := f.Stat()
+	if err == nil && now.Size() == before.Size() && now.ModTime().Equal(before.ModTime()) {
+		return errOtherSize
 	}
-	return w.send(Part{Sum: sum.Sum(nil)})
+	return errChanged
 }
 
 func openFile(p string) (*os.File, error) { return os.OpenFile(p, os.O_RDONLY|noWait, 0) }

@@ -113,8 +113,9 @@ func base(name string) (dir, last string) {
 }
 
 var (
-	errChanged = errors.New("it changed while it was read")
-	errDamaged = errors.New("it was damaged on the way: its SHA-256 is another")
+	errChanged   = errors.New("it changed while it was read")
+	errOtherSize = errors.New("it tells another size than it has, as the kernel's own files do, and cannot be copied")
+	errDamaged   = errors.New("it was damaged on the way: its SHA-256 is another")
 )
 
 var newHash = sha256.New

@@ -642,6 +642,27 @@ func TestChangedWhileRead(t *testing.T) {
 	}
 }
 
+// The kernel's own files have other sizes than they tell. They have not changed for that,
+// and a receiver is not told that somebody lies.
+func TestOtherSizeThanTold(t *testing.T) {
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		for _, kernels := range []string{"/proc/self/status", "/sys/devices/system/cpu/online"} { // tell 0 and 4096 bytes
+			if _, err := os.Stat(kernels); err != nil {
+				t.Log(err)
+				continue
+			}
+			dir := t.TempDir()
+			_, err := move([]string{kernels}, dir, Watcher{})
+			if want := "cannot read " + kernels + ": it tells another size than it has"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if got := lookAt(t, dir); len(got) != 0 {
+				t.Errorf("left: %q", got)
+			}
+		}
+	})
+}
+
 func TestCancelled(t *testing.T) {
 	eachWay(t, func(t *testing.T, _ func([]string, string, Watcher) (Report, error)) {
 		src, dest := t.TempDir(), t.TempDir()
