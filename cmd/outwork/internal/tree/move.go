@@ -121,11 +121,6 @@ func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below str
 			return Report{}, err
 		}
 	}
-	d, err := destinationHere(dest, below, len(paths) > 1)
-	if err != nil {
-		return Report{}, err
-	}
-	defer d.root.Close()
 	var raw [][]byte
 	for _, p := range paths {
 		raw = append(raw, []byte(p))
@@ -135,6 +130,11 @@ func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below str
 		return Report{}, err
 	}
 	defer parts.Close()
+	d, err := destinationHere(dest, below, len(paths) > 1) // not made for a host that is not reached
+	if err != nil {
+		return Report{}, err
+	}
+	defer d.root.Close()
 	names := askedFor(paths)
 	names.own = below != ""
 	r := receiver{destination: d, asked: names, notice: watch.notice, moved: watch.moved}

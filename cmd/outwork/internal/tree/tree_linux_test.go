@@ -702,3 +702,22 @@ func TestBelow(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// A host that is not reached leaves no folder of its own, nor one for what should have come.
+func TestNotReached(t *testing.T) {
+	m := outwork.Manager{SSH: []string{"false"}}
+	defer m.Close()
+	for _, below := range []string{"down", ""} {
+		dir := t.TempDir()
+		w, err := m.Begin(t.Context(), outwork.Target{Host: "ssh://down"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Get(t.Context(), w, []string{"a"}, dir+"/new/", below, Watcher{}); err == nil {
+			t.Error("it was reached")
+		}
+		if got := lookAt(t, dir); len(got) != 0 {
+			t.Errorf("left: %q", got)
+		}
+	}
+}
