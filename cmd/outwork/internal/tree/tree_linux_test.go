@@ -152,6 +152,7 @@ func TestTree(t *testing.T) {
 		os.Chtimes(filepath.Join(src, "sub"), old, old)
 		os.Chmod(filepath.Join(src, "a"), 0o755) // owners are not kept, so set-user-ID is not
 		same(t, src, filepath.Join(dir, "new"))
+		os.Chmod(filepath.Join(dir, "new/sub/deep"), 0o755) // to be removed by anybody
 
 		// Again, into a folder that has it: all is replaced.
 		if err := os.Mkdir(filepath.Join(dir, "into"), 0o755); err != nil {
