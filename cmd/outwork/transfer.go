@@ -78,7 +78,9 @@ may be URLs instead, ssh://db1/etc/hosts. With --hosts, what comes from each goe
 folder of its name in DEST.
 
 If DEST is a folder, or ends in a slash, or there are several SRC, they go into it; else
-it is the new name of the one SRC. Whatever a host sends, nothing outside DEST is written.
+it is the new name of the one SRC. Whatever a host sends, nothing outside DEST is written,
+and in it only what was asked for, by its name. When SRC is ~ or . the host tells the name:
+it must not be hidden, nor be there already (but with --hosts).
 
 ` + transferHelp,
 		Example: `  outwork get --on ssh://db1 /etc/hosts hosts.db1

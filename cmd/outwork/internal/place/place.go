@@ -69,7 +69,7 @@ func ParseChain(text string) (hops []string, err error) {
 // File is a file on a host.
 type File struct {
 	Hop  string // the host's URL
-	Path string // absolute; or below the home folder, and then it begins with "~/"
+	Path string // absolute; or the home folder "~", or below it, and then it begins with "~/"
 }
 
 // String is the file as a command line names it.
@@ -86,7 +86,7 @@ func IsURL(text string) bool {
 }
 
 // ParseFile is the file that a URL names: its hop, and the path with the % of URLs.
-// "ssh://a/~/x" is x in the home folder there.
+// "ssh://a/~/x" is x in the home folder there, and "ssh://a/~" is that.
 func ParseFile(text string) (File, error) {
 	u, err := split(text)
 	if err == nil {
@@ -107,7 +107,7 @@ func ParseFile(text string) (File, error) {
 	case strings.Trim(path, "/") == "":
 		return File{}, fmt.Errorf("it names no file: write one behind the host, as in %s/etc/hosts", u.hop())
 	}
-	if strings.HasPrefix(path, "/~/") {
+	if path == "/~" || strings.HasPrefix(path, "/~/") {
 		path = path[1:]
 	}
 	return File{u.hop(), path}, nil

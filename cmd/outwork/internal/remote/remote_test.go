@@ -168,10 +168,12 @@ func TestChanged(t *testing.T) {
 }
 
 func TestNotOpened(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
 	w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
 	for path, want := range map[string]string{
 		t.TempDir(): "ssh://a/x: it is a folder", "/nonexistent": "ssh://a/x: no such file or directory",
 		os.DevNull: "ssh://a/x: it is not a regular file", "": "ssh://a/x: no such file or directory",
+		"~": "ssh://a/x: it is a folder", "~/": "ssh://a/x: it is a folder", "~x": "ssh://a/x: no such file or directory",
 	} {
 		if c, err := Open(t.Context(), w, "ssh://a/x", path); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, %v", path, c, err)

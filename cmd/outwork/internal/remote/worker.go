@@ -54,15 +54,15 @@ type (
 
 // home is a path with ~ for the home folder.
 func home(path string) string {
-	rest, ok := strings.CutPrefix(path, "~/")
-	if !ok {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok || rest != "" && rest[0] != '/' {
 		return path
 	}
 	dir, err := os.UserHomeDir()
 	if err != nil {
 		return path
 	}
-	return dir + "/" + rest
+	return dir + rest
 }
 
 // bare is err without the operation and the path, which the caller knows.

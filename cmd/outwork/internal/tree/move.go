@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ type getArgs struct{ Paths [][]byte }
 // put and get are the worker's side.
 var (
 	put = outwork.Func("outwork.put", func(ctx context.Context, a putArgs) (Report, error) {
-		d, err := open(string(a.Dest), a.Many)
+		d, err := open(string(a.Dest), home, a.Many)
 		if err != nil {
 			return Report{}, err
 		}
@@ -53,7 +54,7 @@ var (
 		for _, p := range a.Paths {
 			paths = append(paths, string(p))
 		}
-		all, err := sources(paths)
+		all, err := sources(paths, home)
 		if err != nil {
 			return nil, err
 		}
@@ -63,11 +64,16 @@ var (
 
 // Put writes files and folders of this machine to dest at w's: into it when it is a
 // folder there, ends in a slash, or is to take several; else dest is the new name.
-// Paths that begin with ~/ are the home folder's.
+// There, ~ and what begins with ~/ is the home folder's; here it is a name like others.
 func Put(ctx context.Context, w *outwork.Worker, paths []string, dest string, watch Watcher) (Report, error) {
-	all, err := sources(paths)
+	all, err := sources(paths, here)
 	if err != nil {
 		return Report{}, err
+	}
+	if w.Host() == "" {
+		if err := intoItself(all, dest, home(dest)); err != nil {
+			return Report{}, err
+		}
 	}
 	var failure atomic.Pointer[error]
 	parts := watched(walk(ctx, all), watch, &failure)
@@ -106,11 +112,15 @@ func watched(parts iter.Seq2[Part, error], watch Watcher, failure *atomic.Pointe
 // Get writes files and folders of w's machine to dest here, which means what it means
 // for Put. With below, that is a folder which is made, and dest too.
 func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below string, watch Watcher) (Report, error) {
-	d, err := destinationHere(dest, below, len(paths) > 1)
-	if err != nil {
-		return Report{}, err
+	if w.Host() == "" {
+		all, err := sources(paths, home)
+		if err == nil {
+			err = intoItself(all, dest, here(dest))
+		}
+		if err != nil {
+			return Report{}, err
+		}
 	}
-	defer d.root.Close()
 	var raw [][]byte
 	for _, p := range paths {
 		raw = append(raw, []byte(p))
@@ -120,17 +130,55 @@ func Get(ctx context.Context, w *outwork.Worker, paths []string, dest, below str
 		return Report{}, err
 	}
 	defer parts.Close()
-	r := receiver{destination: d, notice: watch.notice, moved: watch.moved}
+	d, err := destinationHere(dest, below, len(paths) > 1) // not made for a host that is not reached
+	if err != nil {
+		return Report{}, err
+	}
+	defer d.root.Close()
+	names := askedFor(paths)
+	names.own = below != ""
+	r := receiver{destination: d, asked: names, notice: watch.notice, moved: watch.moved}
 	return r.receive(parts.All())
+}
+
+// intoItself refuses to write a folder below itself, where it would meet its own copy on
+// the way. All of it is on this machine; dest leads to at.
+func intoItself(all []source, dest, at string) error {
+	at = folderThatIs(at)
+	for info, err := os.Stat(at); err == nil; {
+		for _, s := range all {
+			if from, err := os.Stat(s.real); err == nil && os.SameFile(from, info) {
+				return fmt.Errorf("cannot copy %s into itself, to %s", s.path, dest)
+			}
+		}
+		at += "/.." // as the kernel has it, whatever links led here
+		below := info
+		if info, err = os.Stat(at); err == nil && os.SameFile(info, below) {
+			break // the root
+		}
+	}
+	return nil
+}
+
+// folderThatIs is at, or the first above it that is a folder.
+func folderThatIs(at string) string {
+	for {
+		info, err := os.Stat(at)
+		up := filepath.Dir(at)
+		if err == nil && info.IsDir() || up == at {
+			return at
+		}
+		at = up
+	}
 }
 
 func destinationHere(dest, below string, many bool) (destination, error) {
 	if below == "" {
-		return open(dest, many)
+		return open(dest, here, many)
 	}
 	dest = filepath.Join(dest, below)
 	if err := os.MkdirAll(dest, 0o777); err != nil {
 		return destination{}, cannot("write to", dest, err)
 	}
-	return open(dest, true)
+	return open(dest, here, true)
 }

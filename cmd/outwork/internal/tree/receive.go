@@ -21,12 +21,12 @@ type destination struct {
 }
 
 // open finds out what dest means for so many sources: a folder that they go into, or the
-// new name of the only one.
-func open(dest string, many bool) (d destination, err error) {
-	full := home(dest)
+// new name of the only one. Real is where it leads.
+func open(dest string, real func(string) string, many bool) (d destination, err error) {
+	full := real(dest)
 	into := many || strings.HasSuffix(dest, "/")
-	if real, err := filepath.EvalSymlinks(full); err == nil {
-		full = real
+	if followed, err := filepath.EvalSymlinks(full); err == nil {
+		full = followed
 	}
 	info, err := os.Stat(full)
 	switch {
@@ -54,6 +54,8 @@ func open(dest string, many bool) (d destination, err error) {
 // receiver writes a tree.
 type receiver struct {
 	destination
+	asked   *asked // for; nil: whatever comes
+	begun   bool   // the first of what was asked for
 	notice  func(string)
 	moved   func(n int64, name string) // for each piece
 	folders []openFolder               // that are under way, the outermost first
@@ -138,8 +140,10 @@ func (r *receiver) entry(e *Entry) error {
 	if at := len(r.folders); dir != "" && (at == 0 || r.folders[at-1].path != dir) {
 		return refused(name, "the folder that it lies in was not sent before")
 	}
-	if dir == "" && r.rename != "" && name != r.rename {
-		return refused(name, "one file or folder was asked for")
+	if dir == "" {
+		if err := r.top(e); err != nil {
+			return err
+		}
 	}
 	switch e.Kind {
 	case folder:
@@ -148,6 +152,23 @@ func (r *receiver) entry(e *Entry) error {
 		return r.link(e, name)
 	}
 	return r.begin(e, name)
+}
+
+// top is why an entry cannot be one of those that were asked for.
+func (r *receiver) top(e *Entry) error {
+	name := string(e.Path)
+	if e.Kind == link { // the next transfer to this place would go through it
+		return refused(name, "it is a link, and what is asked for is followed")
+	}
+	if r.rename != "" && r.begun {
+		return refused(name, "one file or folder was asked for")
+	}
+	r.begun = true
+	if r.asked == nil || r.rename != "" {
+		return nil
+	}
+	_, err := r.root.Lstat(name)
+	return r.asked.take(e, err == nil)
 }
 
 // renamed is a path with the new name of the source in it.
@@ -185,7 +206,8 @@ func (r *receiver) folder(e *Entry, name string) error {
 	return nil
 }
 
-// enter makes sure that what is there is a folder that can be written to.
+// enter makes sure that what is there is a folder that can be written to. Its own mode,
+// which may forbid that, comes when it is left.
 func (r *receiver) enter(name string) error {
 	info, err := r.root.Lstat(name)
 	switch {
@@ -195,6 +217,8 @@ func (r *receiver) enter(name string) error {
 		return errors.New("there is a link of that name, not a folder")
 	case !info.IsDir():
 		return errors.New("there is a file of that name, not a folder")
+	case info.Mode().Perm()&0o700 != 0o700:
+		return r.root.Chmod(name, info.Mode()|0o700)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"iter"
@@ -14,11 +15,12 @@ import (
 	"github.com/outwork-go/outwork/internal/filekind"
 )
 
-// sources are what is sent, each under its last name.
-func sources(paths []string) (all []source, err error) {
+// sources are what is sent, each under its last name. Real is where a path leads.
+func sources(paths []string, real func(string) string) (all []source, err error) {
 	seen := map[string]string{}
 	for _, p := range paths {
-		name, err := nameOf(p)
+		at := real(p)
+		name, err := nameOf(p, at)
 		if err != nil {
 			return nil, err
 		}
@@ -26,16 +28,24 @@ func sources(paths []string) (all []source, err error) {
 			return nil, fmt.Errorf("%s and %s have the same name", other, p)
 		}
 		seen[name] = p
-		all = append(all, source{p, name})
+		all = append(all, source{at, p, name})
 	}
 	return all, nil
 }
 
-type source struct{ path, name string }
+type source struct {
+	real string
+	path string // as the user wrote it
+	name string // in the tree
+}
 
-// nameOf is the last name of what p leads to.
-func nameOf(p string) (string, error) {
-	full, err := filepath.Abs(home(p))
+// here is a path of the machine that the command was given on: its shell has expanded
+// what it should, and ~ is a name.
+func here(p string) string { return p }
+
+// nameOf is the last name of at, which p leads to.
+func nameOf(p, at string) (string, error) {
+	full, err := filepath.Abs(at)
 	if err != nil {
 		return "", err
 	}
@@ -46,7 +56,8 @@ func nameOf(p string) (string, error) {
 	return name, nil
 }
 
-// home is p with ~ for the home folder, as a shell on the other side would have it.
+// home is a path of a worker's machine with ~ for the home folder, as a shell there would
+// have it.
 func home(p string) string {
 	rest, ok := strings.CutPrefix(p, "~")
 	if !ok || rest != "" && rest[0] != '/' {
@@ -95,8 +106,7 @@ func (w *walker) send(p Part) error {
 
 // source sends what the user named, and follows it when it is a link.
 func (w *walker) source(s source) error {
-	p := home(s.path)
-	info, err := os.Stat(p)
+	info, err := os.Stat(s.real)
 	if err != nil {
 		return cannot("read", s.path, err)
 	}
@@ -104,9 +114,9 @@ func (w *walker) source(s source) error {
 		if !info.Mode().IsRegular() {
 			return w.special(s.path, info.Mode())
 		}
-		return w.file(s.path, s.name, func() (*os.File, error) { return openFile(p) })
+		return w.file(s.path, s.name, func() (*os.File, error) { return openFile(s.real) })
 	}
-	root, err := os.OpenRoot(p)
+	root, err := os.OpenRoot(s.real)
 	if err != nil {
 		return cannot("read", s.path, err)
 	}
@@ -196,27 +206,48 @@ func (w *walker) file(shown, name string, open func() (*os.File, error)) error {
 	if err := w.send(Part{Entry: entry(file, name, info)}); err != nil {
 		return err
 	}
-	sum, n := newHash(), int64(0)
-	for n <= info.Size() {
+	sum := newHash()
+	n, err := w.contents(f, shown, sum, info.Size())
+	if err != nil {
+		return err
+	}
+	if n != info.Size() {
+		return cannot("read", shown, otherSize(f, info))
+	}
+	return w.send(Part{Sum: sum.Sum(nil)})
+}
+
+// contents sends what f has, and returns how much that is. More than size is not sent: it
+// is enough to know.
+func (w *walker) contents(f *os.File, shown string, sum hash.Hash, size int64) (n int64, err error) {
+	for {
 		got, err := f.Read(w.piece)
+		if n += int64(got); n > size {
+			return n, nil
+		}
 		if got > 0 {
-			n += int64(got)
 			sum.Write(w.piece[:got])
 			if err := w.send(Part{Data: w.piece[:got]}); err != nil {
-				return err
+				return n, err
 			}
 		}
 		if err == io.EOF {
-			break
+			return n, nil
 		}
 		if err != nil {
-			return cannot("read", shown, err)
+			return n, cannot("read", shown, err)
 		}
 	}
-	if n != info.Size() {
-		return cannot("read", shown, errChanged)
+}
+
+// otherSize is why what was read of f is not as much as was told before. The kernel's own
+// files are that way, and do not change.
+func otherSize(f *os.File, before fs.FileInfo) error {
+	now, err := f.Stat()
+	if err == nil && now.Size() == before.Size() && now.ModTime().Equal(before.ModTime()) {
+		return errOtherSize
 	}
-	return w.send(Part{Sum: sum.Sum(nil)})
+	return errChanged
 }
 
 func openFile(p string) (*os.File, error) { return os.OpenFile(p, os.O_RDONLY|noWait, 0) }

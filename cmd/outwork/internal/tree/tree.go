@@ -11,7 +11,9 @@
 // folder nothing is.
 //
 // The receiving side trusts nothing that it is sent: it writes below the destination
-// only, by os.Root and into folders of this very transfer only. A file is written under
+// only, by os.Root and into folders of this very transfer only. It leaves no link as the
+// destination itself, which the next transfer would follow, and the names in that are
+// those that were asked for. A file is written under
 // another name (or, on Linux, none), synced, and renamed: whoever looks sees the old
 // file or the new one. Where a transfer fails, what was complete stays.
 package tree
@@ -111,8 +113,9 @@ func base(name string) (dir, last string) {
 }
 
 var (
-	errChanged = errors.New("it changed while it was read")
-	errDamaged = errors.New("it was damaged on the way: its SHA-256 is another")
+	errChanged   = errors.New("it changed while it was read")
+	errOtherSize = errors.New("it tells another size than it has, as the kernel's own files do, and cannot be copied")
+	errDamaged   = errors.New("it was damaged on the way: its SHA-256 is another")
 )
 
 var newHash = sha256.New

@@ -8,11 +8,14 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/outworktest"
@@ -149,17 +152,18 @@ func TestTree(t *testing.T) {
 		os.Chtimes(filepath.Join(src, "sub"), old, old)
 		os.Chmod(filepath.Join(src, "a"), 0o755) // owners are not kept, so set-user-ID is not
 		same(t, src, filepath.Join(dir, "new"))
+		os.Chmod(filepath.Join(dir, "new/sub/deep"), 0o755) // to be removed by anybody
 
 		// Again, into a folder that has it: all is replaced.
 		if err := os.Mkdir(filepath.Join(dir, "into"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if _, err = move([]string{src + "/"}, filepath.Join(dir, "into"), Watcher{}); err != nil && !errors.Is(err, fs.ErrPermission) {
+			if _, err = move([]string{src + "/"}, filepath.Join(dir, "into"), Watcher{}); err != nil {
 				t.Fatal(err)
 			}
-			os.Chmod(filepath.Join(dir, "into/src/sub/deep"), 0o755)
 		}
+		os.Chmod(filepath.Join(dir, "into/src/sub/deep"), 0o755)
 		os.Chmod(filepath.Join(src, "sub/deep"), 0o755)
 		same(t, src, filepath.Join(dir, "into/src"))
 	})
@@ -211,6 +215,138 @@ func TestDestination(t *testing.T) {
 	})
 }
 
+// A shell has expanded what it should before put is run: ~ of this machine is a name, as a
+// glob yields it. That of a host is its home folder.
+func TestHome(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	plan{"x": "home's"}.build(t, home)
+	plan{"~/x": "mine"}.build(t, dir)
+	t.Setenv("HOME", home)
+	t.Chdir(dir)
+	w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
+	put := func(src, dest string) (Report, error) { return Put(t.Context(), w, []string{src}, dest, Watcher{}) }
+	get := func(src, dest string) (Report, error) { return Get(t.Context(), w, []string{src}, dest, "", Watcher{}) }
+	for _, test := range []struct {
+		move            func(src, dest string) (Report, error)
+		src, dest, file string
+		text            string
+	}{
+		{put, "~", dir + "/a", dir + "/a/x", "mine"},
+		{put, "~/", dir + "/b", dir + "/b/x", "mine"},
+		{put, "~/x", dir + "/c", dir + "/c", "mine"},
+		{put, "~/x", "~/put", home + "/put", "mine"},
+		{get, "~/x", dir + "/d", dir + "/d", "home's"},
+		{get, "~/x", "~/got", dir + "/~/got", "home's"},
+		{get, "~/x", "~", dir + "/~/x", "home's"},
+	} {
+		_, err := test.move(test.src, test.dest)
+		if got, _ := os.ReadFile(test.file); err != nil || string(got) != test.text {
+			t.Errorf("%s to %s: %v, and %s has %q; want %q", test.src, test.dest, err, test.file, got, test.text)
+		}
+	}
+	for what, err := range map[string]error{
+		"cannot read ~/no: no such file or directory":          second(get("~/no", "e")),
+		"cannot write to ~/x/y: not a directory":               second(put("~/x", "~/x/y")),
+		"cannot write to ~/no/such: no such file or directory": second(put("~/x", "~/no/such")),
+	} {
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("got %v, want %s", err, what)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// A folder that goes into itself would meet its own copy on the way.
+func TestIntoItself(t *testing.T) {
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		dir := t.TempDir()
+		plan{"d/a": "A", "d/sub/": "", "d2/": "", "up": "->d/sub", "alias": "->d"}.build(t, dir)
+		before := lookAt(t, dir+"/d")
+		for _, test := range []struct{ src, dest string }{
+			{"d", "d"},
+			{"d", "d/"},
+			{"d/", "d/new"},
+			{"d", "d/new/"},
+			{"d", "d/sub"},
+			{"d", "d/sub/new"},
+			{"d", "up"},
+			{"d", "up/new"},
+			{"alias", "d"},
+			{"d", "alias/sub"},
+			{"d/.", "d/sub/.."},
+		} {
+			src, dest := dir+"/"+test.src, dir+"/"+test.dest
+			_, err := move([]string{dir + "/d/a", src}, dest, Watcher{})
+			if want := fmt.Sprintf("cannot copy %s into itself, to %s", src, dest); err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+		if after := lookAt(t, dir+"/d"); !slices.Equal(before, after) {
+			t.Errorf("got %q", after)
+		}
+		for _, test := range []struct{ src, dest string }{{"d", "d2"}, {"d", "d3/"}, {"d", "d4"}, {"d/sub", "d"}, {"d/a", "d/b"}} {
+			if _, err := move([]string{dir + "/" + test.src}, dir+"/"+test.dest, Watcher{}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// powerless runs f as root has it without its capabilities, and anybody always: modes hold.
+func powerless(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // it ends with the goroutine
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		err := unix.Capset(&header, &none[0])
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A folder that its owner may not write to is written again, and is as it was afterwards.
+func TestReadOnlyFolderAgain(t *testing.T) {
+	for what, mode := range map[string]uint32{"read-only": 0o555, "not to be entered": 0o600, "another": 0o775} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			parts := slices.Concat([]Part{at(folder, "a"), at(folder, "a/b"), at(file, "a/b/c")}, contents())
+			parts[0].Entry.Mode, parts[1].Entry.Mode = mode, mode
+			powerless(t, func() {
+				for range 2 {
+					d, err := open(dir, here, true)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+					if _, err := r.receive(hostile(parts...)); err != nil {
+						t.Error(err)
+					}
+					d.root.Close()
+				}
+			})
+			for _, name := range []string{"a", "a/b"} {
+				info, err := os.Stat(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if info.Mode().Perm() != perm(mode) {
+					t.Errorf("%s: got %v", name, info.Mode())
+				}
+				os.Chmod(filepath.Join(dir, name), 0o700) // to be removed
+			}
+		})
+	}
+}
+
 // hostile is parts from a side that nobody trusts.
 func hostile(parts ...Part) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
@@ -250,10 +386,11 @@ func TestHostileParts(t *testing.T) {
 		"zero byte":             {at(folder, "a\x00b")},
 		"long":                  {at(folder, strings.Repeat("a/", 3000)+"a")},
 		"no folder before":      append([]Part{at(file, "a/x")}, contents()...),
-		"through a link":        append([]Part{linkTo("l", ".."), at(file, "l/x")}, contents()...),
-		"a folder over a link":  {linkTo("l", ".."), at(folder, "l"), at(folder, "l/x")},
+		"a link at the top":     {linkTo("l", "../outside")},
+		"through a link":        append([]Part{at(folder, "a"), linkTo("a/l", ".."), at(file, "a/l/x")}, contents()...),
+		"a folder over a link":  {at(folder, "a"), linkTo("a/l", ".."), at(folder, "a/l"), at(folder, "a/l/x")},
 		"through an old link":   append([]Part{at(folder, "old"), at(file, "old/x")}, contents()...),
-		"a link to nothing":     {linkTo("l", "")},
+		"a link to nothing":     {at(folder, "a"), linkTo("a/l", "")},
 		"unknown kind":          {at("device", "a")},
 		"contents of no file":   {{Data: []byte("x")}},
 		"a sum of no file":      {{Sum: []byte("x")}},
@@ -269,7 +406,7 @@ func TestHostileParts(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			dir := t.TempDir()
 			plan{"dest/": "", "dest/old": "->../outside", "outside/": ""}.build(t, dir)
-			d, err := open(dir+"/dest", true)
+			d, err := open(dir+"/dest", here, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -288,21 +425,132 @@ func TestHostileParts(t *testing.T) {
 	}
 }
 
-// When one source was asked for by a new name, no other is taken.
-func TestHostileSecondSource(t *testing.T) {
+// What the first transfer leaves is the destination of the next, and a link there is
+// followed: a host that could leave one would choose where the next one writes.
+func TestHostileLinkForTheNextTransfer(t *testing.T) {
 	dir := t.TempDir()
-	d, err := open(dir+"/new", false)
-	if err != nil {
-		t.Fatal(err)
+	plan{"work/": "", "home/secret": "mine", "home/keys/": ""}.build(t, dir)
+	before := lookAt(t, dir+"/home")
+	for dest, target := range map[string]string{"work/file": "../home/secret", "work/folder": "../home/keys"} {
+		for _, parts := range [][]Part{{linkTo("a", target)}, append([]Part{at(file, "a")}, contents()...)} {
+			d, err := open(dir+"/"+dest, here, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+			r.receive(hostile(parts...))
+			d.root.Close()
+		}
 	}
-	defer d.root.Close()
-	r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
-	parts := slices.Concat([]Part{at(file, "a")}, contents(), []Part{at(file, "b")}, contents())
-	if _, err := r.receive(hostile(parts...)); err != nil {
-		t.Error(err) // both are the new one
+	if after := lookAt(t, dir+"/home"); !slices.Equal(before, after) {
+		t.Errorf("outside of the destination: %q", after)
 	}
-	if got := lookAt(t, dir); len(got) != 1 || !strings.HasPrefix(got[0], `"new"`) {
-		t.Errorf("got %q", got)
+}
+
+// When one source was asked for by a new name, no other is taken: not even by put, where
+// the host has names of its own.
+func TestHostileSecondSource(t *testing.T) {
+	for what, second := range map[string][]Part{
+		"another file":   append([]Part{at(file, "b")}, contents()...),
+		"the same again": append([]Part{at(file, "a")}, contents()...),
+		"a folder":       {at(folder, "b")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			d, err := open(dir+"/new", here, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.root.Close()
+			r := receiver{destination: d, notice: func(string) {}, moved: func(int64, string) {}}
+			parts := slices.Concat([]Part{at(file, "a")}, contents(), second)
+			if _, err := r.receive(hostile(parts...)); err == nil || !strings.Contains(err.Error(), "one file or folder was asked for") {
+				t.Errorf("got %v", err)
+			}
+			if got := lookAt(t, dir); len(got) != 1 || !strings.HasPrefix(got[0], `"new"`) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+// The names in a destination are those that were asked for, whatever the host calls them.
+func TestHostileNames(t *testing.T) {
+	file := func(name string) []Part { return append([]Part{at(file, name)}, contents()...) }
+	in := func(name string) []Part { return append([]Part{at(folder, name)}, file(name+"/x")...) }
+	for _, test := range []struct {
+		asked string // paths, with spaces between them
+		parts []Part
+		why   string // it is refused; "" when it is taken
+	}{
+		{"/etc/a", file("a"), ""},
+		{"/etc/a/", in("a"), ""},
+		{"~/a", file("a"), ""},
+		{"b/../a/.", in("a"), ""},
+		{"/etc/.a", file(".a"), ""},
+		{"/etc/a b", slices.Concat(file("b"), file("a")), ""},
+		{"/srv/*", file("*"), ""},
+		{"/srv/~", file("~"), ""},
+		{"~", in("deploy"), ""},
+		{".", in("deploy"), ""},
+		{"a/..", in("deploy"), ""},
+		{"~ a", slices.Concat(in("deploy"), file("a")), ""},
+
+		{"/etc/a", file(".bashrc"), "it was not asked for"},
+		{"/etc/a", file("A"), "it was not asked for"},
+		{"/etc/a", in(".ssh"), "it was not asked for"},
+		{"/etc/a", slices.Concat(file("a"), file("a")), "it was not asked for"},
+		{"/etc/a b", slices.Concat(file("a"), file("b"), file("c")), "it was not asked for"},
+		{"/srv/*", file("a"), "it was not asked for"},
+		{"./~", in("deploy"), "it was not asked for"},
+		{"~", file("deploy"), "a folder was asked for"},
+		{"~", in(".ssh"), "is hidden"},
+		{".", in("theirs"), "is there already"},
+		{"..", slices.Concat(in("deploy"), in("deployed")), "it was not asked for"},
+	} {
+		t.Run(test.asked, func(t *testing.T) {
+			dir := t.TempDir()
+			plan{"dest/.bashrc": "mine", "dest/theirs/x": "mine"}.build(t, dir)
+			os.Chmod(dir+"/dest/theirs", 0o700)
+			before := lookAt(t, dir+"/dest")
+			d, err := open(dir+"/dest", here, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.root.Close()
+			r := receiver{destination: d, asked: askedFor(strings.Fields(test.asked)), notice: func(string) {}, moved: func(int64, string) {}}
+			_, err = r.receive(hostile(test.parts...))
+			if test.why == "" && err != nil || test.why != "" && (err == nil || !strings.Contains(err.Error(), test.why)) {
+				t.Errorf("got %v, want %q", err, test.why)
+			}
+			after := lookAt(t, dir+"/dest")
+			for _, line := range before {
+				if !slices.Contains(after, line) {
+					t.Errorf("what was there has changed: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// In the folder of one of several hosts, what is there is that host's: it may name its
+// home folder as often as it is asked for that.
+func TestFolderOfAHostIsItsOwn(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	plan{"a": "A"}.build(t, home)
+	t.Setenv("HOME", home)
+	w := outworktest.Start(t, new(outwork.Manager), outwork.Target{})
+	for range 2 {
+		if _, err := Get(t.Context(), w, []string{"~"}, dir, "db1", Watcher{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Get(t.Context(), w, []string{"~"}, dir+"/db1", "", Watcher{})
+	if err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Get(t.Context(), w, []string{home}, dir+"/db1", "", Watcher{}); err != nil {
+		t.Errorf("by its name: %v", err)
 	}
 }
 
@@ -333,7 +581,7 @@ func TestNamedSpool(t *testing.T) {
 // A process that is killed in the middle leaves nothing: here, one that never ends.
 func TestNothingIsSeenBeforeTheEnd(t *testing.T) {
 	dir := t.TempDir()
-	d, err := open(dir, true)
+	d, err := open(dir, here, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +626,7 @@ func TestFullDisk(t *testing.T) {
 func TestChangedWhileRead(t *testing.T) {
 	src := t.TempDir()
 	plan{"grows": strings.Repeat("x", 1<<20)}.build(t, src)
-	all, err := sources([]string{src + "/grows"})
+	all, err := sources([]string{src + "/grows"}, here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,6 +641,27 @@ func TestChangedWhileRead(t *testing.T) {
 	if !errors.Is(last, errChanged) {
 		t.Errorf("got %v", last)
 	}
+}
+
+// The kernel's own files have other sizes than they tell. They have not changed for that,
+// and a receiver is not told that somebody lies.
+func TestOtherSizeThanTold(t *testing.T) {
+	eachWay(t, func(t *testing.T, move func([]string, string, Watcher) (Report, error)) {
+		for _, kernels := range []string{"/proc/self/status", "/sys/devices/system/cpu/online"} { // tell 0 and 4096 bytes
+			if _, err := os.Stat(kernels); err != nil {
+				t.Log(err)
+				continue
+			}
+			dir := t.TempDir()
+			_, err := move([]string{kernels}, dir, Watcher{})
+			if want := "cannot read " + kernels + ": it tells another size than it has"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if got := lookAt(t, dir); len(got) != 0 {
+				t.Errorf("left: %q", got)
+			}
+		}
+	})
 }
 
 func TestCancelled(t *testing.T) {
@@ -432,5 +701,24 @@ func TestBelow(t *testing.T) {
 	}
 	if got, err := os.ReadFile(dir + "/out/db1/a"); string(got) != "A" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A host that is not reached leaves no folder of its own, nor one for what should have come.
+func TestNotReached(t *testing.T) {
+	m := outwork.Manager{SSH: []string{"false"}}
+	defer m.Close()
+	for _, below := range []string{"down", ""} {
+		dir := t.TempDir()
+		w, err := m.Begin(t.Context(), outwork.Target{Host: "ssh://down"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Get(t.Context(), w, []string{"a"}, dir+"/new/", below, Watcher{}); err == nil {
+			t.Error("it was reached")
+		}
+		if got := lookAt(t, dir); len(got) != 0 {
+			t.Errorf("left: %q", got)
+		}
 	}
 }
