@@ -219,6 +219,9 @@ func parseMap(line string) (w span, ok bool, err error) {
 		return w, false, nil
 	}
 	w = span{int64(start), int64(end - start)}
-	name := fields[len(fields)-1]
+	name := "" // of a file it begins with a slash, and may have spaces
+	if len(fields) > 5 {
+		name = fields[5]
+	}
 	return w, fields[1][0] == 'r' && !strings.HasPrefix(name, "[vvar"), nil
 }

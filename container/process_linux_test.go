@@ -170,6 +170,8 @@ func TestParseMap(t *testing.T) {
 		"1000-3000 r-xp 00000000 08:01 12 /bin/a file\n":            {span{0x1000, 0x2000}, true},
 		"1000-3000 ---p 00000000 00:00 0 \n":                        {span{0x1000, 0x2000}, false},
 		"7ffd1000-7ffd5000 r--p 00000000 00:00 0 [vvar]\n":          {span{0x7ffd1000, 0x4000}, false},
+		"7ffd5000-7ffd7000 r--p 00000000 00:00 0 [vvar_vclock]\n":   {span{0x7ffd5000, 0x2000}, false},
+		"1000-3000 r--s 00000000 fe:00 9978214 /tmp/x [vvar]\n":     {span{0x1000, 0x2000}, true},
 		"ffffffffff600000-ffffffffff601000 --xp 0 00:00 0 [vsys]\n": {span{}, false},
 	} {
 		if w, ok, err := parseMap(line); w != want.w || ok != want.ok || err != nil {
