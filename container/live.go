@@ -22,8 +22,8 @@ type Live struct {
 
 	// Extents is the first range, from start to before end, that can be read
 	// and ends behind off, at most the size; start and end are the size when
-	// there is none. It is asked at each read, and for each range of a search,
-	// by several goroutines at once. Nil: all can be read.
+	// there is none. Ranges may touch. It is asked at each read, and for each range of a
+	// search, by several goroutines at once. Nil: all can be read.
 	Extents func(off int64) (start, end int64, err error)
 
 	// Close is called once, when neither the container nor a slice of it is

@@ -69,6 +69,7 @@ func (v *view) search(pattern []byte, from int64, window *int64, found []int64) 
 		if err != nil {
 			return found, from, err
 		}
+		end = v.touching(src, end, *window+size-1-(end-start))
 		if from = start; end-from < size {
 			from = end // too short for a match
 			continue
