@@ -68,3 +68,11 @@ func (v *view) touching(src *shared, end, enough int64) int64 {
 	}
 	return end
 }
+
+// here is err, of the view's source, with offsets in the view.
+func (v *view) here(err error) error {
+	if g, ok := err.(*gap); ok {
+		return &gap{g.at - v.off, g.end - v.off, g.error}
+	}
+	return err
+}

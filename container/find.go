@@ -49,15 +49,14 @@ func SearchHere(ctx context.Context, c Container, p *pattern.Pattern, r Range) i
 			return
 		}
 		src, parts := sourceOf(ctx, c)
+		w := &walk{ctx: ctx, p: p, src: src, yield: yield}
 		for part, err := range parts(s) {
 			if err != nil {
 				yield(pattern.Match{}, err)
 				return
 			}
-			for m, err := range p.Search(ctx, src, part) {
-				if !yield(m, err) || err != nil {
-					return
-				}
+			if !w.over(part) {
+				return
 			}
 		}
 	}
@@ -131,7 +130,7 @@ func (v *view) searched() pattern.Source {
 		}
 		defer src.release()
 		v.uses.searched(n)
-		return src.with(v.off+off, n, fn)
+		return v.here(src.with(v.off+off, n, fn))
 	}
 	window := int64(findWindow)
 	if src, err := v.use(); err == nil {

@@ -1,12 +1,14 @@
 package container
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -145,6 +147,47 @@ func TestOwnProcess(t *testing.T) {
 	}
 	if n, err := c.ReadAt(b, at+5000); err == nil && n == 4 && string(b) == "here" {
 		t.Error("what is gone was read")
+	}
+	runtime.KeepAlive(m)
+}
+
+// TestProcessWithATruncatedFile: its pages cannot be read, though they are mapped, and a search
+// finds what lies before and behind them.
+func TestProcessWithATruncatedFile(t *testing.T) {
+	page := os.Getpagesize()
+	m, err := unix.Mmap(-1, 0, 32*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(m)
+	path := writeFile(t, bytes.Repeat([]byte("."), 8*page))
+	f := open1(t, path, os.O_RDWR)
+	defer f.Close()
+	if _, err := unix.MmapPtr(int(f.Fd()), 0, unsafe.Pointer(&m[16*page]), uintptr(8*page), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	copy(m[16*page-6:], "needle")
+	copy(m[24*page:], "needle")
+	whole := fromProcessOf(t, os.Getpid())
+	at := int64(uintptr(unsafe.Pointer(unsafe.SliceData(m))))
+	c, err := whole.Slice(at, int64(len(m)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ReadAt(make([]byte, 100), int64(16*page)-50); !errors.Is(err, ErrHole) || !strings.Contains(err.Error(), "50 of 100 bytes") {
+		t.Error("what cannot be read:", err)
+	}
+	want := []int64{int64(16*page) - 6, int64(24 * page)}
+	for _, text := range []string{"needle", "re:n[e]+dle"} {
+		if got := offsets(t, c, text, Range{}); !slices.Equal(got, want) {
+			t.Errorf("%s is found at %d, want %d", text, got, want)
+		}
+	}
+	if n, err := Count(t.Context(), c, []byte("needle")); n != 2 || err != nil {
+		t.Error(n, err)
 	}
 	runtime.KeepAlive(m)
 }
