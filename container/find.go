@@ -49,7 +49,7 @@ func SearchHere(ctx context.Context, c Container, p *pattern.Pattern, r Range) i
 			return
 		}
 		src, parts := sourceOf(ctx, c)
-		w := &walk{ctx: ctx, p: p, src: src, yield: yield}
+		w := &walk{ctx: ctx, p: p, src: src, yield: yield, apart: p.Spec().Kind == pattern.KindRegexp}
 		for part, err := range parts(s) {
 			if err != nil {
 				yield(pattern.Match{}, err)

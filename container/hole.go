@@ -43,6 +43,7 @@ type walk struct {
 	p     *pattern.Pattern
 	src   pattern.Source
 	yield func(pattern.Match, error) bool
+	apart bool           // matches do not overlap
 	todo  []pattern.Span // the next one last
 }
 
@@ -53,27 +54,29 @@ func (w *walk) over(part pattern.Span) bool {
 		last := len(w.todo) - 1
 		s := w.todo[last]
 		w.todo = w.todo[:last]
+		var told pattern.Match
 		for m, err := range w.p.Search(w.ctx, w.src, s) {
 			if err != nil {
-				if err = w.around(s, err); err == nil {
+				if err = w.around(w.behind(s, told), err); err == nil {
 					break
 				}
 			}
 			if !w.yield(m, err) || err != nil {
 				return false
 			}
-			s = w.behind(s, m)
+			told = m
 		}
 	}
 	return true
 }
 
-// behind is what is left of s when all matches up to m were told.
+// behind is what is left of s when all matches up to m were told; none was if that is empty.
 func (w *walk) behind(s pattern.Span, m pattern.Match) pattern.Span {
 	switch {
+	case m.Length == 0:
 	case s.Back:
 		s.Before = m.Offset
-	case w.p.Spec().Kind == pattern.KindRegexp:
+	case w.apart:
 		s.From = m.End()
 	default:
 		s.From = m.Offset + 1
