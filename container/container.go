@@ -6,8 +6,8 @@
 // memory, a block device. Pass turns it into a Handle, which one process sends
 // to another, and Open makes a container of that. Small ones travel as their bytes, others as a file descriptor: memory
 // that the kernel has sealed against every change, or the file itself. The
-// side that opens a handle maps it; the side that made it from a file reads
-// with pread and never maps it, so that no file can hurt it by shrinking.
+// side that opens a handle maps it, and reads a file that there is no room to map; the side that
+// made it from a file reads with pread and never maps it, so that no file can hurt it by shrinking.
 //
 // Where no file descriptor crosses, as to another machine, containers stay where they
 // are, and so do live sources everywhere. Their methods ask for what they need: the
@@ -67,8 +67,8 @@ type Container interface {
 	// slice must not be written to, and is valid only during fn, and only
 	// in fn's own goroutine: a fault in another one ends the process, and so
 	// does one in the runtime itself, as where b[i] is what is sent to a
-	// channel (x := b[i] before that is read by fn). What FromFile made, or stays in another
-	// process, is read into memory for it, which fails above MaxFileView
+	// channel (x := b[i] before that is read by fn). What FromFile made, stays in another
+	// process or could not be mapped is read into memory for it, which fails above MaxFileView
 	// bytes.
 	View(fn func(b []byte) error) error
 

@@ -47,8 +47,8 @@ func Find(ctx context.Context, c Container, pattern []byte, from int64) (int64, 
 	if err := searchError(pattern, from, c.Size()); err != nil {
 		return -1, err
 	}
-	for w := range spans(int64(len(pattern)), from, c.Size()) {
-		if err := ctx.Err(); err != nil {
+	for w, err := range spans(ctx, c, int64(len(pattern)), from) {
+		if err != nil {
 			return -1, err
 		}
 		if at, err := w.find(c, pattern); at >= 0 || err != nil {
@@ -69,7 +69,11 @@ func All(ctx context.Context, c Container, pattern []byte) iter.Seq2[int64, erro
 			yield(-1, err)
 			return
 		}
-		for w := range spans(int64(len(pattern)), 0, c.Size()) {
+		for w, err := range spans(ctx, c, int64(len(pattern)), 0) {
+			if err != nil {
+				yield(-1, err)
+				return
+			}
 			if !w.all(ctx, c, pattern, yield) {
 				return
 			}
@@ -106,13 +110,26 @@ func searchError(pattern []byte, from, size int64) error {
 // span is a part of a container.
 type span struct{ off, n int64 }
 
-// spans cover every place from from on where pattern bytes of size fit, each
-// place once: they overlap by all but one byte of the pattern.
-func spans(pattern, from, size int64) iter.Seq[span] {
-	return func(yield func(span) bool) {
-		for at := from; at <= size-pattern; at += lookEvery {
-			if !yield(span{at, min(lookEvery+pattern-1, size-at)}) {
+// spans cover every place from from on where pattern bytes of c may be, each place once: they
+// overlap by all but one byte of the pattern, and none begins in a hole. They end with ctx's
+// error when ctx ends.
+func spans(ctx context.Context, c Container, pattern, from int64) iter.Seq2[span, error] {
+	return func(yield func(span, error) bool) {
+		size := c.Size()
+		for at := from; pattern <= size-at; at += lookEvery {
+			err := ctx.Err()
+			if err == nil {
+				at, _, err = Extent(ctx, c, at)
+			}
+			if err != nil {
+				yield(span{}, err)
 				return
+			}
+			if pattern > size-at || !yield(span{at, min(lookEvery+pattern-1, size-at)}, nil) {
+				return
+			}
+			if lookEvery > size-at {
+				return // at may not become that large
 			}
 		}
 	}
@@ -134,10 +151,6 @@ func (w span) find(c Container, pattern []byte) (int64, error) {
 
 // all yields the offsets in c of the matches inside w. It reports whether to go on.
 func (w span) all(ctx context.Context, c Container, pattern []byte, yield func(int64, error) bool) bool {
-	if err := ctx.Err(); err != nil {
-		yield(-1, err)
-		return false
-	}
 	part, err := c.Slice(w.off, w.n)
 	if err != nil {
 		yield(-1, err)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"testing"
 
@@ -46,6 +47,68 @@ func TestSearchesInWindows(t *testing.T) {
 	}
 	if sum, err := SHA256(t.Context(), c); sum != sha256.Sum256(data) || err != nil {
 		t.Errorf("%x, %v", sum, err)
+	}
+}
+
+// nothingBut is a reader of zeros, of any size, but for text at an offset. It counts what is read.
+type nothingBut struct {
+	at   int64
+	text string
+	read int64
+}
+
+func (z *nothingBut) ReadAt(p []byte, off int64) (int, error) {
+	z.read += int64(len(p))
+	clear(p)
+	for i, c := range []byte(z.text) {
+		if k := z.at + int64(i) - off; k >= 0 && k < int64(len(p)) {
+			p[k] = c
+		}
+	}
+	return len(p), nil
+}
+
+// TestSearchesAtTheHighestOffsets: nothing that is added to an offset exceeds all numbers.
+func TestSearchesAtTheHighestOffsets(t *testing.T) {
+	z := &nothingBut{at: math.MaxInt64 - 6, text: "needle"}
+	c := FromReaderAt(z, math.MaxInt64, Live{})
+	for _, from := range []int64{z.at - 100, z.at - lookEvery - 3, z.at} {
+		if at, err := Find(t.Context(), c, []byte("needle"), from); at != z.at || err != nil {
+			t.Error(from, at, err)
+		}
+		if at, err := Find(t.Context(), c, []byte("none"), from); at != -1 || err != nil {
+			t.Error(from, at, err)
+		}
+		for _, text := range []string{"needle", "re:needle"} {
+			if got := offsets(t, c, text, Range{From: from}); !slices.Equal(got, []int64{z.at}) {
+				t.Errorf("%s from %d: %d", text, from, got)
+			}
+		}
+	}
+}
+
+// TestSearchesStepOverHoles, whatever their size: looking at a context takes them no longer.
+func TestSearchesStepOverHoles(t *testing.T) {
+	const size = 1 << 50
+	z := &nothingBut{size - 3, "abc", 0}
+	asked := 0
+	c := FromReaderAt(z, size, Live{Extents: func(off int64) (start, end int64, err error) {
+		asked++
+		for _, w := range []span{{1 << 20, 100}, {1 << 49, 7}, {size - 10, 10}} {
+			if end := w.off + w.n; end > off {
+				return w.off, end, nil
+			}
+		}
+		return size, size, nil
+	}})
+	if at, err := Find(t.Context(), c, []byte("abc"), 5); at != size-3 || err != nil {
+		t.Error(at, err)
+	}
+	if n, err := Count(t.Context(), c, []byte("\x00\x00")); n != 99+6+6 || err != nil {
+		t.Error(n, err)
+	}
+	if asked > 200 || z.read > 1000 {
+		t.Errorf("it was asked %d times what can be read, and %d bytes were", asked, z.read)
 	}
 }
 

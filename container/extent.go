@@ -55,3 +55,24 @@ func (v *view) extentOf(src *shared, off int64) (start, end int64, err error) {
 	}
 	return start, end, nil
 }
+
+// touching is the end of what can be read from end on without a hole, where that is not farther
+// than so many bytes. That it cannot be told is found when somebody comes there.
+func (v *view) touching(src *shared, end, enough int64) int64 {
+	for first := end; end < v.n && end-first < enough; {
+		start, next, err := v.extentOf(src, end)
+		if err != nil || start > end || next <= end {
+			break
+		}
+		end = next
+	}
+	return end
+}
+
+// here is err, of the view's source, with offsets in the view.
+func (v *view) here(err error) error {
+	if g, ok := err.(*gap); ok {
+		return &gap{g.at - v.off, g.end - v.off, g.error}
+	}
+	return err
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -28,6 +29,9 @@ const (
 
 // files bounds the open files that can be opened again.
 var files = &cache[*os.File]{limit: maxIdleFiles}
+
+// keptFiles are those that cannot be opened again.
+var keptFiles = &cache[*os.File]{limit: math.MaxInt}
 
 // file is a file that is read with pread.
 type file struct {
@@ -70,6 +74,18 @@ func FromFile(path string) (Container, error) {
 		fresh: open,
 	}
 	return newView(share(src), 0, info.Size()), nil
+}
+
+// readHandle is the container of a handle whose file is read, and not mapped. fresh opens that
+// anew; if it is nil, the file is kept open.
+func readHandle(h Handle, fresh func() (*os.File, error)) Container {
+	src := &file{name: "the handle's file", base: h.Offset, fresh: fresh, files: &entry[*os.File]{cache: keptFiles}}
+	if fresh != nil {
+		src.files = &entry[*os.File]{cache: files, make: fresh}
+	}
+	src.files.put(h.File)
+	src.files.release()
+	return newView(share(src), 0, h.Size)
 }
 
 // checkRegular looks before the file is opened, because opening a device may

@@ -49,15 +49,14 @@ func SearchHere(ctx context.Context, c Container, p *pattern.Pattern, r Range) i
 			return
 		}
 		src, parts := sourceOf(ctx, c)
+		w := &walk{ctx: ctx, p: p, src: src, yield: yield, apart: p.Spec().Kind == pattern.KindRegexp}
 		for part, err := range parts(s) {
 			if err != nil {
 				yield(pattern.Match{}, err)
 				return
 			}
-			for m, err := range p.Search(ctx, src, part) {
-				if !yield(m, err) || err != nil {
-					return
-				}
+			if !w.over(part) {
+				return
 			}
 		}
 	}
@@ -109,10 +108,10 @@ type parts func(pattern.Span) iter.Seq2[pattern.Span, error]
 func sourceOf(ctx context.Context, c Container) (pattern.Source, parts) {
 	switch c := c.(type) {
 	case *view:
-		return c.searched(), c.parts
+		return c.searched(), func(s pattern.Span) iter.Seq2[pattern.Span, error] { return c.parts(ctx, s) }
 	case extentElsewhere:
 		return reading(ctx, c.(Container)), func(s pattern.Span) iter.Seq2[pattern.Span, error] {
-			return around(s, func(at int64) (int64, int64, error) { return c.ExtentContext(ctx, at) })
+			return around(ctx, s, func(at int64) (int64, int64, error) { return c.ExtentContext(ctx, at) })
 		}
 	}
 	return reading(ctx, c), whole
@@ -131,7 +130,7 @@ func (v *view) searched() pattern.Source {
 		}
 		defer src.release()
 		v.uses.searched(n)
-		return src.with(v.off+off, n, fn)
+		return v.here(src.with(v.off+off, n, fn))
 	}
 	window := int64(findWindow)
 	if src, err := v.use(); err == nil {
@@ -164,7 +163,7 @@ type holey interface {
 }
 
 // parts is whole, or for a source with holes around.
-func (v *view) parts(s pattern.Span) iter.Seq2[pattern.Span, error] {
+func (v *view) parts(ctx context.Context, s pattern.Span) iter.Seq2[pattern.Span, error] {
 	src, err := v.use()
 	if err != nil {
 		return whole(s) // which fails
@@ -173,14 +172,14 @@ func (v *view) parts(s pattern.Span) iter.Seq2[pattern.Span, error] {
 	if _, ok := src.source.(holey); !ok {
 		return whole(s)
 	}
-	return around(s, v.extent)
+	return around(ctx, s, v.extent)
 }
 
 // around leaves out what cannot be read: a match cannot lie there, and for a regular
 // expression the text ends and begins there. extent is as Extent.
-func around(s pattern.Span, extent func(at int64) (start, end int64, err error)) iter.Seq2[pattern.Span, error] {
+func around(ctx context.Context, s pattern.Span, extent func(at int64) (start, end int64, err error)) iter.Seq2[pattern.Span, error] {
 	return func(yield func(pattern.Span, error) bool) {
-		all, err := readable(s, extent)
+		all, err := readable(ctx, s, extent)
 		if err != nil {
 			yield(s, err)
 			return
@@ -196,22 +195,37 @@ func around(s pattern.Span, extent func(at int64) (start, end int64, err error))
 	}
 }
 
-// readable is the parts of s that can be read.
-func readable(s pattern.Span, extent func(at int64) (start, end int64, err error)) (all []pattern.Span, err error) {
-	for at := max(s.From-1, 0); at < min(s.To, s.Before); {
+// beyond is how far behind Before what touches is looked for, in bytes: a match that is longer
+// ends there.
+const beyond = 64 << 20
+
+// readable is the parts of s that can be read. Ranges that touch are one, and there may be very
+// many of them: ctx ends the asking.
+func readable(ctx context.Context, s pattern.Span, extent func(at int64) (start, end int64, err error)) (all []pattern.Span, err error) {
+	before := min(s.To, s.Before)
+	more := func(at int64) bool { // a match may begin there, or go on
+		last := len(all) - 1
+		return at < before || last >= 0 && at < s.To && at-before < beyond && all[last].To == at
+	}
+	for at := max(s.From-1, 0); more(at); {
 		start, end, err := extent(at)
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return nil, err
 		}
 		if start >= end {
 			break
 		}
-		part := s
-		part.Start, part.To = start, min(end, s.To)
-		part.From = max(s.From, start)
-		if at = end; part.From < part.To {
+		at = end
+		if last := len(all) - 1; last >= 0 && all[last].To == start {
+			all[last].To = min(end, s.To)
+		} else if start < before {
+			part := s
+			part.Start, part.From, part.To = start, max(s.From, start), min(end, s.To)
 			all = append(all, part)
 		}
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(part pattern.Span) bool { return part.From >= part.To }), nil
 }

@@ -22,8 +22,8 @@ type Live struct {
 
 	// Extents is the first range, from start to before end, that can be read
 	// and ends behind off, at most the size; start and end are the size when
-	// there is none. It is asked at each read, and for each range of a search,
-	// by several goroutines at once. Nil: all can be read.
+	// there is none. Ranges may touch. It is asked at each read, and for each range of a
+	// search, by several goroutines at once. Nil: all can be read.
 	Extents func(off int64) (start, end int64, err error)
 
 	// Close is called once, when neither the container nor a slice of it is
@@ -31,6 +31,7 @@ type Live struct {
 	Close func() error
 
 	refresh func() // makes Extents look again; nil: it always does
+	page    int64  // holes that reads meet are whole pages of so many bytes; 0: nobody knows
 }
 
 // FromReaderAt is a container of the size bytes that r has, a live source: they
@@ -38,7 +39,8 @@ type Live struct {
 // another process, which asks for parts of them. It is not immutable. r must be
 // safe for concurrent use. What it does not give is an error with the offset and
 // the cause, never zeros; so is what Extents leaves out. Searches go around
-// that: no match lies across a hole.
+// that: no match lies across a hole. They also go around what turns out to be one:
+// r's error matches ErrHole, and Extents, asked again, leaves that place out.
 //
 // r may block. A method here waits for it. Of requests of workers each holds a
 // place of the worker's own, and when the worker's link ends they are waited for
@@ -99,7 +101,7 @@ func (l *live) readAt(p []byte, off int64) (n int, err error) {
 		return 0, err
 	}
 	if hole >= 0 {
-		return 0, l.failed(int(hole-off), len(p), off, fmt.Errorf("at %d %w", hole, ErrHole))
+		return 0, l.gap(hole, l.failed(int(hole-off), len(p), off, fmt.Errorf("at %d %w", hole, ErrHole)))
 	}
 	n, err = l.r.ReadAt(p, off)
 	switch {
@@ -110,7 +112,11 @@ func (l *live) readAt(p []byte, off int64) (n int, err error) {
 	case err == nil || err == io.EOF:
 		err = io.ErrUnexpectedEOF
 	}
-	return n, l.failed(n, len(p), off, plain(err))
+	failed := l.failed(n, len(p), off, plain(err))
+	if errors.Is(err, ErrHole) {
+		failed = l.gap(off+int64(n), failed)
+	}
+	return n, failed
 }
 
 // hole is the first of n bytes at off that cannot be read, or -1.

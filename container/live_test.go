@@ -2,11 +2,13 @@ package container
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -30,17 +32,17 @@ type tapePart struct {
 
 func (t *tape) ReadAt(p []byte, off int64) (int, error) {
 	t.reads.Add(1)
+	n := 0
 	for _, part := range t.parts {
-		if i := off - part.at; i >= 0 && i < int64(len(part.data)) {
-			n := copy(p, part.data[i:])
-			t.bytes.Add(int64(n))
-			if n < len(p) {
-				return n, syscall.EIO
-			}
-			return n, nil
+		if i := off + int64(n) - part.at; i >= 0 && i < int64(len(part.data)) {
+			n += copy(p[n:], part.data[i:])
 		}
 	}
-	return 0, syscall.EIO
+	t.bytes.Add(int64(n))
+	if n < len(p) {
+		return n, syscall.EIO
+	}
+	return n, nil
 }
 
 func (t *tape) extents(off int64) (start, end int64, err error) {
@@ -211,6 +213,49 @@ func TestLiveHoles(t *testing.T) {
 	}
 	if _, err := SHA256(t.Context(), c); !errors.Is(err, ErrHole) {
 		t.Error("a hash over holes:", err)
+	}
+}
+
+// TestRangesThatTouch are one: a match lies across their border as anywhere.
+func TestRangesThatTouch(t *testing.T) {
+	const at = 3*fileWindow - 3
+	data := randomBytes(at + fileWindow)
+	copy(data[at:], "789abc")
+	for _, size := range []int64{61, 4096, fileWindow} {
+		c := FromReaderAt(bytes.NewReader(data), int64(len(data)), Live{Extents: func(off int64) (start, end int64, err error) {
+			return off, off - off%size + size, nil
+		}})
+		for _, text := range []string{"789abc", "hex:37 ?? [1-2] 61 62 63", "re:789[a-c]+"} {
+			for _, back := range []bool{false, true} {
+				if got := offsets(t, c, text, Range{Back: back}); !slices.Equal(got, []int64{at}) {
+					t.Errorf("%s in ranges of %d, backwards %t: %d, want %d", text, size, back, got, at)
+				}
+			}
+		}
+		if got, err := c.Find([]byte("789abc"), 0); got != at || err != nil {
+			t.Errorf("Find in ranges of %d: %d, %v", size, got, err)
+		}
+		if n, err := Count(t.Context(), c, []byte("789abc")); n != 1 || err != nil {
+			t.Errorf("Count in ranges of %d: %d, %v", size, n, err)
+		}
+	}
+}
+
+// TestEndlessRanges: that they are asked for ends with the context.
+func TestEndlessRanges(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	c := FromReaderAt(bytes.NewReader(nil), 1<<62, Live{Extents: func(off int64) (start, end int64, err error) {
+		if asked++; asked == 100 {
+			cancel()
+		}
+		if asked == 10_000 {
+			err = io.ErrNoProgress
+		}
+		return off, off + 1, err
+	}})
+	if _, err := CountMatches(ctx, c, parsed(t, "abc"), Range{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, asked %d times", err, asked)
 	}
 }
 

@@ -46,6 +46,10 @@ func newMapping(f *os.File, off, size int64) (*mapping, error) {
 	return &mapping{b: whole[before:], whole: whole}, nil
 }
 
+// unmappable reports whether err says that there is no room for a map, or that files of that
+// kind, as those of /sys, have none: they can still be read.
+func unmappable(err error) bool { return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENODEV) }
+
 func (m *mapping) Close() error {
 	if m.whole == nil {
 		return nil
@@ -63,7 +67,8 @@ type mapped struct {
 	trusted bool // as OpenOptions says
 }
 
-// openFile maps h.File, or leaves that to the first use if there is none.
+// openFile maps h.File, or leaves that to the first use if there is none. A file that cannot be
+// mapped, as it is larger than what is free of the addresses, is read instead.
 func openFile(h Handle, o OpenOptions) (Container, error) {
 	src := &mapped{size: h.Size, sealed: h.Immutable, trusted: o.Trusted, maps: &entry[*mapping]{cache: keptMaps}}
 	if o.Reopen != nil {
@@ -72,6 +77,9 @@ func openFile(h Handle, o OpenOptions) (Container, error) {
 	}
 	if h.File != nil {
 		m, err := mapHandle(h, o.Trusted)
+		if !h.Immutable && unmappable(err) {
+			return readHandle(h, src.openAgain(h.Offset)), nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -87,6 +95,28 @@ func mapHandle(h Handle, trusted bool) (*mapping, error) {
 		return nil, err
 	}
 	return newMapping(h.File, h.Offset, h.Size)
+}
+
+// openAgain opens what Reopen gives, where it is to be read from that offset on; nil if there is
+// no Reopen.
+func (s *mapped) openAgain(off int64) func() (*os.File, error) {
+	if s.reopen == nil {
+		return nil
+	}
+	return func() (*os.File, error) {
+		h, err := s.ask()
+		if err != nil {
+			return nil, err
+		}
+		if err = checkFile(h, s.trusted); err == nil && h.Offset != off {
+			err = fmt.Errorf("reopen a container at %d: the handle says %d: %w", off, h.Offset, ErrChanged)
+		}
+		if err != nil {
+			h.File.Close()
+			return nil, err
+		}
+		return h.File, nil
+	}
 }
 
 // mapAgain maps what Reopen gives.

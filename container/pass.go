@@ -105,7 +105,8 @@ func (v *view) pass() (Handle, error) {
 // fails. Whoever wants nothing that may change refuses handles that are not
 // Immutable: the claim is checked here. Immutable bytes have to be Inline, or
 // sealed against writing, shrinking and growing; else the error says what is
-// missing. Elsewhere than on Linux, a file is read instead of mapped.
+// missing. Elsewhere than on Linux, and where there is no room for the map, a file
+// is read instead of mapped.
 func Open(h Handle, o OpenOptions) (Container, error) {
 	c, err := open(h, o)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -422,6 +423,74 @@ func TestFileShrinksUnderTheMap(t *testing.T) {
 	if _, err := c.ReadAt(b, 4000); err != nil || !bytes.Equal(b, data[4000:4004]) {
 		t.Errorf("what is left reads as %q, %v", b, err)
 	}
+}
+
+// TestFileThatCannotBeMapped is read instead: it has more bytes than there are addresses.
+func TestFileThatCannotBeMapped(t *testing.T) {
+	before := settledFDs(t)
+	limitIdle(t, files, 0)
+	const size, needle = 1<<62 + 7, 1<<61 + 4095
+	h := Handle{File: vast(t, size, needle), Offset: 5, Size: size - 5}
+	again := func() (Handle, error) {
+		f, err := duplicate(h.File)
+		return Handle{File: f, Offset: h.Offset, Size: h.Size}, err
+	}
+	for name, o := range map[string]OpenOptions{"kept": {}, "asked for again": {Reopen: again}} {
+		first, err := again()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Open(first, o)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		b := make([]byte, 6)
+		if _, err := c.ReadAt(b, needle-5); string(b) != "needle" || err != nil {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+		if at, err := c.Find([]byte("needle"), needle-fileWindow); at != needle-5 || err != nil {
+			t.Errorf("%s: found at %d, %v", name, at, err)
+		}
+		if got := offsets(t, c, "i:NEEDLE", Range{From: needle - fileWindow, To: needle + fileWindow}); !slices.Equal(got, []int64{needle - 5}) {
+			t.Errorf("%s: found at %d", name, got)
+		}
+		if err := c.View(func([]byte) error { return nil }); err == nil || !strings.Contains(err.Error(), "use ReadAt") {
+			t.Errorf("%s: a view of all: %v", name, err)
+		}
+		passed, err := Pass(c)
+		if (err == nil) != (o.Reopen != nil) {
+			t.Errorf("%s: passing it on: %v", name, err)
+		}
+		if err == nil {
+			passed.File.Close()
+		}
+		c.Close()
+	}
+	h.File.Close()
+	if after := settledFDs(t); after > before {
+		t.Errorf("%d files are open, %d before", after, before)
+	}
+}
+
+// TestSealedMemoryThatCannotBeMapped is an error: what cannot change is given out as memory.
+func TestSealedMemoryThatCannotBeMapped(t *testing.T) {
+	f := sized(t, vast(t, 4096, 0), 1<<62, allSeals)
+	if c, err := Open(Handle{File: f, Size: 1 << 62, Immutable: true}, OpenOptions{Trusted: true}); c != nil || !errors.Is(err, unix.ENOMEM) {
+		t.Error(err)
+	}
+}
+
+// vast is memory of size bytes that all can read and change: zeros but for a needle.
+func vast(t *testing.T, size, needle int64) *os.File {
+	t.Helper()
+	f := memory(t, nil, 0, 0)
+	if _, err := f.WriteAt([]byte("needle"), needle); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func TestFaultElsewhereInViewGoesOn(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
 )
@@ -49,11 +48,5 @@ func openFile(h Handle, o OpenOptions) (Container, error) {
 	if err := checkFile(h, o.Trusted); err != nil {
 		return nil, err
 	}
-	src := &file{name: h.File.Name(), base: h.Offset, files: &entry[*os.File]{cache: keptFiles}}
-	src.files.put(h.File)
-	src.files.release()
-	return newView(share(src), 0, h.Size), nil
+	return readHandle(h, nil), nil
 }
-
-// keptFiles are those that cannot be opened again.
-var keptFiles = &cache[*os.File]{limit: math.MaxInt}

@@ -30,10 +30,11 @@ const (
 // FromProcess is a container of the memory of a process, a live source: an offset is an
 // address. Its size is the end of the highest map that the process has now. What is not
 // mapped, or what the process itself may not read, is a hole: an error that matches
-// ErrHole, as the kernel's own pages are that it lets nobody read.
+// ErrHole, as the kernel's own pages are that it lets nobody read. So are pages that are mapped
+// and turn out to have nothing behind them, as those of a file that was truncated.
 //
 // The process runs on: what is read at different times may not fit together, and a search
-// fails when what it reads is unmapped meanwhile; stop the process first. It is told
+// goes around what is unmapped meanwhile; stop the process first. It is told
 // by its memory, not by its number: when it has ended or runs another program, reads fail
 // with an error that matches ErrProcessGone, whoever has the number by then.
 //
@@ -64,7 +65,7 @@ func fromProcess(pid int) (Container, error) {
 		return nil, processError(err)
 	}
 	name := fmt.Sprintf("process %d", pid)
-	return FromReaderAt(p, p.end, Live{Name: name, Extents: p.extents, Close: p.close, refresh: p.refresh}), nil
+	return FromReaderAt(p, p.end, Live{Name: name, Extents: p.extents, Close: p.close, refresh: p.refresh, page: int64(os.Getpagesize())}), nil
 }
 
 // process is the memory of one, and what is mapped in it. Both files belong to that
@@ -219,6 +220,9 @@ func parseMap(line string) (w span, ok bool, err error) {
 		return w, false, nil
 	}
 	w = span{int64(start), int64(end - start)}
-	name := fields[len(fields)-1]
+	name := "" // of a file it begins with a slash, and may have spaces
+	if len(fields) > 5 {
+		name = fields[5]
+	}
 	return w, fields[1][0] == 'r' && !strings.HasPrefix(name, "[vvar"), nil
 }

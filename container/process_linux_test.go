@@ -1,12 +1,14 @@
 package container
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -149,6 +151,47 @@ func TestOwnProcess(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
+// TestProcessWithATruncatedFile: its pages cannot be read, though they are mapped, and a search
+// finds what lies before and behind them.
+func TestProcessWithATruncatedFile(t *testing.T) {
+	page := os.Getpagesize()
+	m, err := unix.Mmap(-1, 0, 32*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(m)
+	path := writeFile(t, bytes.Repeat([]byte("."), 8*page))
+	f := open1(t, path, os.O_RDWR)
+	defer f.Close()
+	if _, err := unix.MmapPtr(int(f.Fd()), 0, unsafe.Pointer(&m[16*page]), uintptr(8*page), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	copy(m[16*page-6:], "needle")
+	copy(m[24*page:], "needle")
+	whole := fromProcessOf(t, os.Getpid())
+	at := int64(uintptr(unsafe.Pointer(unsafe.SliceData(m))))
+	c, err := whole.Slice(at, int64(len(m)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ReadAt(make([]byte, 100), int64(16*page)-50); !errors.Is(err, ErrHole) || !strings.Contains(err.Error(), "50 of 100 bytes") {
+		t.Error("what cannot be read:", err)
+	}
+	want := []int64{int64(16*page) - 6, int64(24 * page)}
+	for _, text := range []string{"needle", "re:n[e]+dle"} {
+		if got := offsets(t, c, text, Range{}); !slices.Equal(got, want) {
+			t.Errorf("%s is found at %d, want %d", text, got, want)
+		}
+	}
+	if n, err := Count(t.Context(), c, []byte("needle")); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	runtime.KeepAlive(m)
+}
+
 func TestFromProcessRefuses(t *testing.T) {
 	for pid, want := range map[int]string{0: "above 0", -1: "above 0", 1 << 30: "no such process", 2: ""} {
 		_, err := FromProcess(pid)
@@ -170,6 +213,8 @@ func TestParseMap(t *testing.T) {
 		"1000-3000 r-xp 00000000 08:01 12 /bin/a file\n":            {span{0x1000, 0x2000}, true},
 		"1000-3000 ---p 00000000 00:00 0 \n":                        {span{0x1000, 0x2000}, false},
 		"7ffd1000-7ffd5000 r--p 00000000 00:00 0 [vvar]\n":          {span{0x7ffd1000, 0x4000}, false},
+		"7ffd5000-7ffd7000 r--p 00000000 00:00 0 [vvar_vclock]\n":   {span{0x7ffd5000, 0x2000}, false},
+		"1000-3000 r--s 00000000 fe:00 9978214 /tmp/x [vvar]\n":     {span{0x1000, 0x2000}, true},
 		"ffffffffff600000-ffffffffff601000 --xp 0 00:00 0 [vsys]\n": {span{}, false},
 	} {
 		if w, ok, err := parseMap(line); w != want.w || ok != want.ok || err != nil {

@@ -13,15 +13,18 @@ import (
 )
 
 // limitMaps sets the limit of idle maps for the length of a test.
-func limitMaps(t *testing.T, n int) {
+func limitMaps(t *testing.T, n int) { limitIdle(t, maps, n) }
+
+func limitIdle[T io.Closer](t *testing.T, c *cache[T], n int) {
 	t.Helper()
-	set := func(n int) {
-		maps.mu.Lock()
-		defer maps.mu.Unlock()
-		maps.limit = n
+	set := func(n int) (before int) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		before, c.limit = c.limit, n
+		return before
 	}
-	set(n)
-	t.Cleanup(func() { set(maxIdleMaps) })
+	before := set(n)
+	t.Cleanup(func() { set(before) })
 }
 
 // passedOn is c opened in a process that may ask for it again, and how often

@@ -64,10 +64,19 @@ func (v *view) search(pattern []byte, from int64, window *int64, found []int64) 
 	if *window == 0 {
 		*window = src.window()
 	}
+	var hole gap
 	for from <= v.n-size && len(found) < cap(found) {
 		start, end, err := v.extentOf(src, from)
 		if err != nil {
 			return found, from, err
+		}
+		if start >= hole.at && start < hole.end {
+			from = hole.end
+			continue
+		}
+		end = v.touching(src, end, *window+size-1-(end-start))
+		if start < hole.at {
+			end = min(end, hole.at)
 		}
 		if from = start; end-from < size {
 			from = end // too short for a match
@@ -79,6 +88,10 @@ func (v *view) search(pattern []byte, from int64, window *int64, found []int64) 
 			found, from = matches(b, pattern, from, found)
 			return nil
 		})
+		if g, ok := v.here(err).(*gap); ok {
+			hole = *g
+			continue
+		}
 		if err != nil {
 			return found, from, err
 		}

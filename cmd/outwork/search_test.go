@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/container/pattern"
 )
 
@@ -17,6 +20,55 @@ func TestMatchIsMarked(t *testing.T) {
 	if got, want := f.text(true), "00 \x1b[1;31m61 62\x1b[0m 1b  |.\x1b[1;31mab\x1b[0m.|"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// Of the bytes around a match all are told that can be read without a gap: what is missing on one
+// side hides nothing on the other.
+func TestBytesAroundAMatchAtAHole(t *testing.T) {
+	for _, c := range []struct{ name, data, want string }{
+		{"nothing missing", "abcdefMATCHghijkl", "cdef[MATCH]ghij"},
+		{"missing before", "-----MATCHghijkl", "[MATCH]ghij"},
+		{"missing behind", "abcdefMATCH-----", "cdef[MATCH]"},
+		{"on both sides", "--abMATCHg-------", "ab[MATCH]g"},
+		{"all around", "-----MATCH-----", "[MATCH]"},
+		{"at the beginning", "aMATCH-", "a[MATCH]"},
+		{"at the end", "-bMATCHcd", "b[MATCH]cd"},
+	} {
+		for name, live := range map[string]container.Live{"known beforehand": {Extents: gapped(c.data).extents}, "found by reading": {}} {
+			f := found{Offset: int64(strings.Index(c.data, "M")), Length: 5}
+			err := f.read(t.Context(), container.FromReaderAt(gapped(c.data), int64(len(c.data)), live), 4)
+			if err != nil {
+				t.Errorf("%s, %s: %v", c.name, name, err)
+				continue
+			}
+			before, rest := f.Bytes[:f.Before], f.Bytes[f.Before:]
+			if got := fmt.Sprintf("%s[%s]%s", before, rest[:f.Inside], rest[f.Inside:]); got != c.want {
+				t.Errorf("%s, %s: %s, want %s", c.name, name, got, c.want)
+			}
+		}
+	}
+	f := found{Offset: 1, Length: 2}
+	if err := f.read(t.Context(), container.FromReaderAt(gapped("aM-a"), 4, container.Live{}), 1); !errors.Is(err, container.ErrHole) {
+		t.Errorf("a match that is gone: %v", err)
+	}
+}
+
+// gapped is bytes of which those that are '-' cannot be read.
+type gapped string
+
+func (g gapped) ReadAt(p []byte, off int64) (int, error) {
+	if strings.Contains(string(g[off:][:len(p)]), "-") {
+		return 0, container.ErrHole
+	}
+	return copy(p, g[off:]), nil
+}
+
+func (g gapped) extents(off int64) (start, end int64, err error) {
+	for start = off; start < int64(len(g)) && g[start] == '-'; start++ {
+	}
+	for end = start; end < int64(len(g)) && g[end] != '-'; end++ {
+	}
+	return start, end, nil
 }
 
 // A long match is shown by its beginning, and what is behind it not at all.

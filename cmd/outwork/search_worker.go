@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sort"
 	"sync/atomic"
 
 	"github.com/outwork-go/outwork"
@@ -162,7 +163,24 @@ func (f *found) read(ctx context.Context, c container.Container, around int64) e
 	if err == nil || f.Before+behind == 0 || ctx.Err() != nil {
 		return err
 	}
-	f.Before, f.Bytes = 0, f.Bytes[:f.Inside] // of a process, what is beside the match may not be there
-	_, err = container.ReadAt(ctx, c, f.Bytes, f.Offset)
+	return f.readApart(ctx, c, behind)
+}
+
+// readApart is read where that fails: of a process, what is beside the match may not be there.
+func (f *found) readApart(ctx context.Context, c container.Container, behind int64) error {
+	room := f.Bytes
+	fits := func(off, n int64) bool {
+		_, err := container.ReadAt(ctx, c, room[:n], off)
+		return err == nil
+	}
+	f.Before = most(f.Before, func(n int64) bool { return fits(f.Offset-n, n) })
+	behind = most(behind, func(n int64) bool { return fits(f.Offset+f.Inside, n) })
+	f.Bytes = room[:f.Before+f.Inside+behind]
+	_, err := container.ReadAt(ctx, c, f.Bytes, f.Offset-f.Before)
 	return err
+}
+
+// most is the largest number up to limit that fits: 0 does, and all that are smaller.
+func most(limit int64, fits func(n int64) bool) int64 {
+	return int64(sort.Search(int(limit), func(i int) bool { return !fits(int64(i) + 1) }))
 }

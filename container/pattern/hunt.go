@@ -15,6 +15,7 @@ type hunt struct {
 	s    Span
 
 	pos    int64
+	ended  bool  // nothing more can be found
 	exact  bool  // the threads run
 	resume int64 // and the automaton may, from here on, when they are idle
 	state  int32 // the automaton's
@@ -42,13 +43,13 @@ func (h *hunt) begin(pos int64) {
 	h.th.reset()
 }
 
-// over reports whether there is nothing more.
-func (h *hunt) over() bool { return h.pos > h.s.To }
+// end is for when there is nothing more.
+func (h *hunt) end() { h.pos, h.ended = h.s.To, true }
 
 // window looks at b, whose first byte is at base, and appends matches to found. It returns
 // when pos lies outside, when found has a batch, for work done, or when it is over.
 func (h *hunt) window(b []byte, base int64, found []Match) []Match {
-	for work := 0; !h.over() && len(found) < batch && work < maxSteps; {
+	for work := 0; !h.ended && len(found) < batch && work < maxSteps; {
 		if !h.exact {
 			if h.pos < base || h.pos >= base+int64(len(b)) && h.pos < h.s.To {
 				break
@@ -65,7 +66,7 @@ func (h *hunt) window(b []byte, base int64, found []Match) []Match {
 			found = append(found, m)
 			h.begin(m.End())
 			if h.pos >= h.s.Before {
-				h.pos = h.s.To + 1
+				h.end()
 			}
 		}
 	}
@@ -98,7 +99,7 @@ func (h *hunt) ahead(b []byte, base int64) int {
 // border is for the place behind which no match may begin: one that has begun is followed.
 func (h *hunt) border() {
 	if h.state == idleState {
-		h.pos = h.s.To + 1
+		h.end()
 		return
 	}
 	h.check()
@@ -117,7 +118,7 @@ func (h *hunt) check() {
 // run lets the threads run in b until a match is found, they have none to follow, or b
 // ends: then it reports false. It returns how many steps they took.
 func (h *hunt) run(b []byte, base int64) (work int, ok bool) {
-	for !h.over() {
+	for !h.ended {
 		before, after, ok := h.around(b, base)
 		if !ok || work > maxSteps {
 			return work, false
@@ -138,7 +139,11 @@ func (h *hunt) run(b []byte, base int64) (work int, ok bool) {
 		if h.th.done() {
 			return work, true
 		}
-		h.pos++
+		if h.pos == h.s.To {
+			h.end()
+		} else {
+			h.pos++
+		}
 	}
 	return work, true
 }
@@ -147,7 +152,7 @@ func (h *hunt) run(b []byte, base int64) (work int, ok bool) {
 func (h *hunt) rest() bool {
 	switch {
 	case h.pos >= h.s.Before:
-		h.pos = h.s.To + 1
+		h.end()
 	case h.lazy != nil && h.pos >= h.resume:
 		h.begin(h.pos)
 	default:

@@ -38,6 +38,7 @@ func (p *Pattern) Search(ctx context.Context, src Source, s Span) iter.Seq2[Matc
 	if src.Window <= 0 {
 		src.Window = defaultWindow
 	}
+	src.Window = min(src.Window, maxWindow)
 	return func(yield func(Match, error) bool) {
 		r := &searcher{labour: labour{ctx: ctx}, p: p, src: src, yield: yield, size: src.Window}
 		var err error
@@ -60,6 +61,9 @@ func (p *Pattern) Search(ctx context.Context, src Source, s Span) iter.Seq2[Matc
 
 // defaultWindow fits the processor's cache.
 const defaultWindow = 256 << 10
+
+// maxWindow is beyond what memory can have, and far from the largest number.
+const maxWindow = 1 << 60
 
 // errStop ends a search whose loop has ended.
 var errStop = errors.New("no more matches are wanted")
@@ -88,7 +92,7 @@ func (r *searcher) window(s Span, from, before int64) (next int64, err error) {
 	if err := r.ctx.Err(); err != nil {
 		return from, err
 	}
-	end := min(before+int64(r.p.fixed.reach())-1, s.To)
+	end := before + min(int64(r.p.fixed.reach())-1, s.To-before)
 	err = r.src.With(from, end-from, func(b []byte) error {
 		found, k := r.p.fixed.find(&r.labour, b, 0, int(before-from), from, r.found)
 		r.found, next = found, min(from+int64(k), before)
@@ -103,7 +107,7 @@ func (r *searcher) window(s Span, from, before int64) (next int64, err error) {
 func (r *searcher) forward(s Span) error {
 	for from := s.From; from < s.Before; {
 		r.found = r.found[:0]
-		next, err := r.window(s, from, min(from+r.size, s.Before))
+		next, err := r.window(s, from, from+min(r.size, s.Before-from))
 		if err != nil {
 			return err
 		}
@@ -152,13 +156,13 @@ func (r *searcher) back(s Span) error {
 func (r *searcher) expression(s Span, tell func([]Match) error) error {
 	h := r.p.re.newHunt(s)
 	defer h.close()
-	for !h.over() {
+	for !h.ended {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		// One byte before is looked at, and one behind is: it is progress to step over a byte.
 		from := max(h.pos-1, s.Start)
-		to := min(from+r.size+2, s.To)
+		to := from + min(r.size+2, s.To-from)
 		found := r.found[:0]
 		err := r.src.With(from, to-from, func(b []byte) error {
 			found = h.window(b, from, found)
@@ -168,7 +172,7 @@ func (r *searcher) expression(s Span, tell func([]Match) error) error {
 			return err
 		}
 		r.found = found
-		r.done(min(h.pos, s.Before) - from) // it is behind all when it is over
+		r.done(min(h.pos, s.Before) - from) // where it has ended it is behind all
 		if err := tell(found); err != nil {
 			return err
 		}

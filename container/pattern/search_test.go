@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -42,6 +44,59 @@ func collect(t testing.TB, p *Pattern, src Source, s Span) []Match {
 		all = append(all, m)
 	}
 	return all
+}
+
+// zeros is a Source of nothing but zeros but for text, which lies at an offset. It can be
+// read 10,000 times.
+func zeros(window, at int64, text string) Source {
+	reads := 0
+	return Source{Window: window, With: func(off, n int64, fn func([]byte) error) error {
+		if reads++; reads > 10_000 || n < 0 {
+			return fmt.Errorf("read number %d, of %d bytes at %d", reads, n, off)
+		}
+		b := make([]byte, n)
+		for i := range b {
+			if k := off + int64(i) - at; k >= 0 && k < int64(len(text)) {
+				b[i] = text[k]
+			}
+		}
+		return fn(b)
+	}}
+}
+
+// TestAtTheHighestOffsets: nothing that is added to an offset exceeds all numbers.
+func TestAtTheHighestOffsets(t *testing.T) {
+	const end = math.MaxInt64
+	for _, window := range []int64{0, 16, 1000} {
+		for _, text := range []string{"abbc", "i:ABBC", "hex:61 [1-5] 62 63", "re:ab+c", `re:b+c\x00*$`, `re:abbc\b`} {
+			p, err := Parse(text)
+			must(t, p, err)
+			for _, at := range []int64{end - 40, end - 4} {
+				for _, from := range []int64{end - 50, end - 3000} {
+					for _, back := range []bool{false, true} {
+						src, s := zeros(window, at, "abbc"), Span{Start: from, From: from, Before: end, To: end, Back: back}
+						if got := collect(t, p, src, s); len(got) != 1 || got[0].Offset < at || got[0].Offset > at+1 {
+							t.Errorf("%s, windows of %d, from %d: %v, want one at %d", text, window, from, got, at)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestWindowBeyondAllNumbers is all that there is.
+func TestWindowBeyondAllNumbers(t *testing.T) {
+	for _, text := range []string{"ab", "re:ab"} {
+		p, err := Parse(text)
+		must(t, p, err)
+		for _, back := range []bool{false, true} {
+			got := collect(t, p, over([]byte("xxabxxab"), math.MaxInt64), Span{From: 1, Before: 8, To: 8, Back: back})
+			if len(got) != 2 {
+				t.Errorf("%s, backwards %t: %v", text, back, got)
+			}
+		}
+	}
 }
 
 // naive is what a search has to yield.
@@ -414,7 +469,7 @@ func TestLittleRoom(t *testing.T) {
 			agree(t, p, data, Span{From: 3, Before: 290, To: 299}, window)
 		}
 		h := p.re.newHunt(Span{Before: 300, To: 300})
-		for found := []Match{}; !h.over(); {
+		for found := []Match{}; !h.ended; {
 			found = h.window(data, 0, found[:0])
 		}
 		if h.lazy == nil {

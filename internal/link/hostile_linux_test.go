@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/frame"
 	"github.com/outwork-go/outwork/internal/mux"
 )
@@ -105,6 +107,52 @@ func TestHostileFiles(t *testing.T) {
 			}
 			if rule := ends(t, l); rule != c.rule {
 				t.Fatalf("rule %q: %v", rule, err)
+			}
+		})
+	}
+}
+
+// TestFilesThatCannotBeOpened: what becomes of a file meanwhile, or does not fit into this process,
+// is the failure of the call that it is an argument of. The link lives on.
+func TestFilesThatCannotBeOpened(t *testing.T) {
+	for name, c := range map[string]struct {
+		size, claimed int64
+		seals         int
+		is            error // of the call; nil: it is read
+		says          string
+	}{
+		"a file that shrank":              {5, 10, 0, container.ErrShrunk, "everything.C: open a container: the handle of 10 bytes at 0 is of a file of 5 bytes"},
+		"a file beyond all addresses":     {1 << 62, 1 << 62, 0, nil, ""},
+		"memory beyond all addresses":     {1 << 62, 1 << 62, allSeals, unix.ENOMEM, "everything.C: open a container: map 4611686018427387904 bytes"},
+		"a file that is as large as said": {5, 5, 0, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nothingLeft(t)
+			f := all(func(_ context.Context, a everything) (everything, error) {
+				_, err := a.C.ReadAt(make([]byte, 1), c.claimed-1)
+				return everything{}, err
+			})
+			l, r := greeted(t, mux.WorkerSide, []*Function{f}, Config{})
+			file := memory(t, 0, 0)
+			if err := file.Truncate(c.size); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, c.seals); err != nil {
+				t.Fatal(err)
+			}
+			r.open(1, frame.CallFunction, callOf("all", 0, part{Field: fieldC, Kind: partContainer, Size: c.claimed, Stream: 1, Immutable: c.seals != 0}), file)
+			file.Close()
+			if c.is == nil {
+				r.until(frame.Message, frame.Reply)
+				return
+			}
+			_, payload := r.until(frame.Message, frame.Error)
+			fail, err := l.decodeFailure(payload)
+			if err != nil || fail.Code != CodeReturned || !errors.Is(fail, c.is) || !strings.Contains(fail.Message, c.says) {
+				t.Errorf("%+v, %v", fail, err)
+			}
+			if l.Err() != nil {
+				t.Error(l.Err())
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/outwork-go/outwork/container"
 	"github.com/outwork-go/outwork/internal/codec"
@@ -244,12 +245,27 @@ func (ls *landings) container(c *codec.Crossing, p *part) error {
 	}
 	trusted := ls.l.cfg.Side == mux.WorkerSide && !ls.l.cfg.Service
 	cont, err := container.Open(h, container.OpenOptions{Trusted: trusted})
-	if err != nil {
+	switch {
+	case err == nil:
+	case !blameless(err, p.Immutable):
 		return frame.Violated("reply", "container %s: %v", c.Name, err)
+	default:
+		if ls.err == nil {
+			ls.err = &Failure{Code: CodeReturned, Message: c.Name + ": " + err.Error(), Errs: []error{err}}
+		}
+		return nil
 	}
 	c.Of(ls.value).Set(reflect.ValueOf(cont))
 	ls.keep(func() { ls.containers = append(ls.containers, cont) }, cont)
 	return nil
+}
+
+// blameless reports whether err, of container.Open, may come of what the peer says the truth
+// about: no process can map everything, and a file that may change is shortened, or its disk is
+// lost, whenever it pleases others.
+func blameless(err error, immutable bool) bool {
+	_, system := errors.AsType[syscall.Errno](err)
+	return errors.Is(err, syscall.ENOMEM) || !immutable && (system || errors.Is(err, container.ErrShrunk))
 }
 
 // watch ends the value's readers and streams with ctx.
