@@ -77,7 +77,8 @@ folders of --modules and then from the script's own.
 
 With --out, a script gives files by emit(name, data), in Python outwork.emit: they come to be
 DIR/<sha256 of the file>/NAME. A name is made safe: what is in it of separators and control
-characters becomes _. A file may emit 1,000 files and 64 MiB.
+characters becomes _. A file may emit 1,000 files and 64 MiB. They are there when it is done:
+one that is the end of its worker, or takes too long, leaves none.
 
 With --resume the lines are appended to that file, which is made if need be, and what it
 holds already, by the name that was printed, is not done again, whichever script that was; the

@@ -389,9 +389,14 @@ func (b *mapAttempt) granting(ctx context.Context, c container.Container) contex
 
 // told tells what became of a file.
 func (b *mapAttempt) told(i int, r *each.Outcome) {
-	m := &mapResult{Outcome: *r, emitted: b.emitted.end(true)}
+	emitted, unnamed := b.emitted.end(true)
+	m := &mapResult{Outcome: *r, emitted: emitted}
 	if r.Fault != nil {
 		b.emit(i, m, troubleOf(r.Fault))
+		return
+	}
+	if unnamed != nil {
+		b.emit(i, m, &mapTrouble{Kind: kindScript, Cause: causeScript, Message: "emit: " + unnamed.Error()})
 		return
 	}
 	var v outwork.Value
