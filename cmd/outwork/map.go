@@ -82,7 +82,8 @@ one that is the end of its worker, or takes too long, leaves none.
 
 With --resume the lines are appended to that file, which is made if need be, and what it
 holds already, by the name that was printed, is not done again, whichever script that was; the
-last line of a file counts. A last line that was cut short is dropped.
+last line of a file counts. A last line that was cut short is dropped; a file that holds
+anything else is refused.
 
 A FILE that is not there when it begins is refused, before anything is run; one that is gone
 when its turn comes, or is only in a list or a folder, costs its line.

@@ -113,6 +113,8 @@ func TestEarlierResults(t *testing.T) {
 		whole:                       fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + `{"file":"c`:        fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + `{"file":"c"}`:      fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
+		whole + `{"fi`:              fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
+		whole + "{\x00\x00":         fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + "\x00\x00\x00":      fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + whole[32:78]:        fmt.Sprint(len(whole)+46, ` map[a:true b:false `+"\xff"+`:true]`),
 		"no JSON\n":                 "line 1: it is no result",
@@ -120,6 +122,11 @@ func TestEarlierResults(t *testing.T) {
 		whole + `{"file":3}` + "\n": "line 4: it is no result",
 		"[]\n":                      "line 1: it is no result",
 		"\n":                        "line 1: it is no result",
+		`{"file":"tw`:               "0 map[]",
+		`{"important":"document"}`:  "line 1: it is no result",
+		whole + "a note":            "line 4: it is no result",
+		"a key":                     "line 1: it is no result",
+		"\x00\x00\x00":              "line 1: it is no result",
 	} {
 		var e earlier
 		n, err := e.read(strings.NewReader(text))
