@@ -14,7 +14,6 @@ import (
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/program"
 	"github.com/outwork-go/outwork/internal/output"
-	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/sandbox"
 )
 
@@ -50,7 +49,7 @@ func (a *app) runCommand(cmd *cobra.Command, o *runOptions, argv []string) error
 		defer r.Close()
 		m.Record = r
 	}
-	ctx, stop := shell.Begin(cmd.Context(), time.Duration(o.timeout))
+	ctx, stop := a.begin(cmd.Context(), time.Duration(o.timeout))
 	defer stop()
 	defer suspendable(&m)()
 	defer m.Close()
@@ -124,28 +123,28 @@ func (s *sandboxFlags) command(ctx context.Context, m *outwork.Manager, t outwor
 // what would drive that. end comes behind it.
 func (a *app) plain(f *os.File) (w io.Writer, end func()) {
 	if !isTerminal(f) {
-		return f, func() {}
+		return a.outlet(f), func() {}
 	}
-	s := &sanitized{f: f}
+	s := &sanitized{w: a.outlet(f)}
 	return s, s.end
 }
 
 // sanitized writes to a terminal.
 type sanitized struct {
-	f     *os.File
+	w     io.Writer
 	clean output.Sanitizer
 	buf   []byte
 }
 
 func (s *sanitized) Write(p []byte) (int, error) {
 	s.buf = s.clean.Append(s.buf[:0], p)
-	if _, err := s.f.Write(s.buf); err != nil {
+	if _, err := s.w.Write(s.buf); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-func (s *sanitized) end() { s.f.Write(s.clean.Flush(nil)) }
+func (s *sanitized) end() { s.w.Write(s.clean.Flush(nil)) }
 
 // commandEnding is how a command ended, as a failure, or nil.
 func commandEnding(ctx context.Context, name string, o *runOptions, end program.End, err error) error {
@@ -177,7 +176,7 @@ func (a *app) commandOnAll(ctx context.Context, o *runOptions, m *outwork.Manage
 	if a.json {
 		stdout = a.stderr
 	}
-	sink := output.NewSink(output.Config{Stdout: struct{ io.Writer }{stdout}, Stderr: a.stderr, Tag: true})
+	sink := output.NewSink(output.Config{Stdout: a.outlet(stdout), Stderr: a.stderr, Tag: true})
 	if isTerminal(stdout) {
 		sink = output.NewSink(output.Config{Stdout: stdout, Stderr: a.stderr, Tag: true})
 	}

@@ -162,7 +162,7 @@ func (a *app) runMap(cmd *cobra.Command, o *mapOptions, args []string) error {
 	if err := o.check(cmd); err != nil {
 		return err
 	}
-	ctx, stop := shell.Interruptible(cmd.Context())
+	ctx, stop := a.begin(cmd.Context(), 0)
 	defer stop()
 	m, err := a.newMapping(ctx, cmd, o, args)
 	if err != nil {

@@ -26,9 +26,9 @@ type results struct {
 // openResults opens what the lines go to.
 func (m *mapping) openResults() (*results, error) {
 	r := &results{}
-	var w io.Writer = &sanitizing{m.job.screen.stdout(m.app.stdout)}
-	if !isTerminal(m.app.stdout) {
-		w = m.job.screen.stdout(m.app.stdout)
+	w := m.app.printing(m.job.screen, m.app.stdout)
+	if isTerminal(m.app.stdout) {
+		w = &sanitizing{w}
 	}
 	if m.resume != "" {
 		f, err := m.earlier.open(m.resume)

@@ -183,7 +183,7 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	if err != nil {
 		return err
 	}
-	ctx, stop := shell.Begin(ctx, time.Duration(o.timeout)) // by the second signal, the starter kills what is left
+	ctx, stop := a.begin(ctx, time.Duration(o.timeout)) // by the second signal, the starter kills what is left
 	defer stop()
 	if err := o.confine(a, args, ds); err != nil {
 		return err
@@ -218,7 +218,7 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	case closeErr != nil:
 		return closeErr
 	}
-	return a.printValue(v)
+	return ending(ctx, s.Name, time.Duration(o.timeout), a.printValue(v))
 }
 
 // runOnAll runs a script at several places.

@@ -77,7 +77,9 @@ func (r *running) signal(s syscall.Signal) {
 // that it started.
 func (r *running) end(status int) {
 	r.t.Helper()
-	io.Copy(io.Discard, r.stdout)
+	if r.stdout != nil {
+		io.Copy(io.Discard, r.stdout)
+	}
 	timer := time.AfterFunc(soon, func() { r.Process.Kill() })
 	defer timer.Stop()
 	err := r.Wait()

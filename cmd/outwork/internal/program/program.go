@@ -161,20 +161,23 @@ func (c *Command) deliver(call context.Context, cancel context.CancelCauseFunc, 
 	var copies sync.WaitGroup
 	copies.Go(func() { carry(cancel, "standard output", c.Stdout, r.Stdout) })
 	copies.Go(func() { carry(cancel, "standard error", c.Stderr, r.Stderr) })
-	copies.Wait()
 	var end End
 	err := errNoEnd
-	for end, err = range r.End.All() {
-	}
-	switch cause := context.Cause(call); {
-	case errors.Is(cause, errKilled):
+	copies.Go(func() { // beside the others: it may end in time, and what it has written be read late
+		for end, err = range r.End.All() {
+		}
+	})
+	copies.Wait()
+	killed := errors.Is(context.Cause(call), errKilled)
+	switch {
+	case call.Err() != nil && !killed:
+		return End{}, context.Cause(call)
+	case err == nil:
+		return end, nil
+	case killed:
 		return End{Code: -1, Signal: int(syscall.SIGKILL)}, nil
-	case cause != nil:
-		return End{}, cause
-	case err != nil:
-		return End{}, Lost(w, err)
 	}
-	return end, nil
+	return End{}, Lost(w, err)
 }
 
 // carry copies to a writer. When that fails, the call ends.
