@@ -66,8 +66,12 @@ func (a *app) attach(ctx context.Context, socket string, c control.Command) erro
 	}
 	ctx, stop := a.begin(ctx, 0)
 	defer stop()
-	c.Stdin, c.Stdout, c.Stderr = a.stdin, a.outlet(a.stdout), a.outlet(a.stderr)
+	out, endOut := a.plain(a.stdout)
+	complaints, endErr := a.plain(a.stderr)
+	c.Stdin, c.Stdout, c.Stderr = a.stdin, out, complaints
 	status, err := control.Attach(ctx, path, c)
+	endOut()
+	endErr()
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ending(ctx, c.Argv[0], 0, ctx.Err())

@@ -15,6 +15,9 @@ import (
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/control"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/program"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/ptytest"
+	"github.com/outwork-go/outwork/internal/record"
 )
 
 // token is one that somebody has made.
@@ -194,4 +197,26 @@ func opened(t *testing.T, file string) (pids []string) {
 		}
 	}
 	return pids
+}
+
+// What a record or a host says does not drive the terminal, in JSON neither.
+func TestHostileWordsOnATerminal(t *testing.T) {
+	pretend(t)
+	rec := filepath.Join(t.TempDir(), "evil.rec")
+	if err := os.WriteFile(rec, recorded(record.Frame{Worker: "w\u009b2J\u202e", Header: frame.Header{Stream: 1, Kind: frame.Data}}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"wire", rec},
+		{"wire", "--json", rec},
+		{"attach", "web1", "printf", `w\302\2332J\342\200\256\033]0;title\007\033[6n`},
+	} {
+		s := sit(t, "", args...)
+		s.leaves(statusOK)
+		s.Look(func(v *ptytest.Screen) {
+			if drawn := v.Drawn(); strings.ContainsAny(drawn, "\u009b\u202e\x07") || strings.Contains(drawn, "\x1b[6n") || !strings.Contains(drawn, `w\u009b2J\u202e`) {
+				t.Errorf("%q: %q", args, drawn)
+			}
+		})
+	}
 }
