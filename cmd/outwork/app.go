@@ -26,7 +26,7 @@ type app struct {
 	out, err       *heeding // to stdout and stderr, of a verb that has begun; else nil
 
 	helpErr   error           // of writing help
-	summaryOf func([]outcome) // instead of summary, where that says too little
+	summaryOf func([]outcome) error // instead of summary, where that says too little
 }
 
 // run is the command; it returns its exit status.
