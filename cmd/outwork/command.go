@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,22 +42,28 @@ func (a *app) runCommand(cmd *cobra.Command, o *runOptions, argv []string) error
 	if err := o.hosts.prepare(&m); err != nil {
 		return err
 	}
-	if o.record != "" {
-		r, err := createRecord(o.record)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		m.Record = r
+	if o.record == "" {
+		return a.command(cmd.Context(), o, &m, ds, argv)
 	}
-	ctx, stop := a.begin(cmd.Context(), time.Duration(o.timeout))
+	r, err := createRecord(o.record)
+	if err != nil {
+		return err
+	}
+	m.Record = r
+	err = a.command(cmd.Context(), o, &m, ds, argv)
+	return cmp.Or(err, r.Close())
+}
+
+// command runs a command where it is to run, and ends m.
+func (a *app) command(ctx context.Context, o *runOptions, m *outwork.Manager, ds []destination, argv []string) error {
+	ctx, stop := a.begin(ctx, time.Duration(o.timeout))
 	defer stop()
-	defer suspendable(&m)()
+	defer suspendable(m)()
 	defer m.Close()
 	if o.hosts.many() {
-		return a.commandOnAll(ctx, o, &m, ds, argv)
+		return a.commandOnAll(ctx, o, m, ds, argv)
 	}
-	return a.commandOnOne(ctx, o, &m, ds[0], program.Command{Argv: argv})
+	return a.commandOnOne(ctx, o, m, ds[0], program.Command{Argv: argv})
 }
 
 // confineCommand is confine for a command, which is a process that the worker starts.
