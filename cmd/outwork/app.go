@@ -25,7 +25,7 @@ type app struct {
 	json           bool     // the result, or the error, is one JSON object on stdout
 	out, err       *heeding // to stdout and stderr, of a verb that has begun; else nil
 
-	helpErr   error           // of writing help
+	helpErr   error                 // of writing help
 	summaryOf func([]outcome) error // instead of summary, where that says too little
 }
 

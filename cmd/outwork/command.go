@@ -190,7 +190,7 @@ func (a *app) commandOnAll(ctx context.Context, o *runOptions, m *outwork.Manage
 	names := workerNames(ds)
 	err := a.onEach(ctx, ds, int(o.hosts.parallel), func(ctx context.Context, d destination) (map[string]any, error) {
 		tap := sink.Worker(names[d.label])
-		c := program.Command{Argv: argv, Stdout: tapped{tap, 1}, Stderr: tapped{tap, 2}, Grace: cleanUp}
+		c := program.Command{Argv: argv, Stdout: tapped{sink, tap, 1}, Stderr: tapped{sink, tap, 2}, Grace: cleanUp}
 		t := placed(o.place, d)
 		t.Name = names[d.label]
 		end, err := o.sandbox.command(ctx, m, t, &c, a.stderr, "["+t.Name+"] ")
@@ -206,13 +206,18 @@ func (a *app) commandOnAll(ctx context.Context, o *runOptions, m *outwork.Manage
 	return err
 }
 
-// tapped is one of a command's outputs, as lines of its host's.
+// tapped is one of a command's outputs, as lines of its host's. When lines can be written no
+// more, it fails, and the command ends.
 type tapped struct {
-	tap *output.Tap
-	fd  int
+	sink *output.Sink
+	tap  *output.Tap
+	fd   int
 }
 
 func (l tapped) Write(p []byte) (int, error) {
 	l.tap.Write(l.fd, p)
+	if err := l.sink.Err(); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
