@@ -86,7 +86,8 @@ last line of a file counts. A last line that was cut short is dropped; a file th
 anything else is refused.
 
 A FILE that is not there when it begins is refused, before anything is run; one that is gone
-when its turn comes, or is only in a list or a folder, costs its line.
+when its turn comes, or is only in a list or a folder, costs its line. The file that the results
+go to, and with -r the folder of --out, are left out.
 
 ` + sourceHelp + `
 

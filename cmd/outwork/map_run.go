@@ -70,6 +70,12 @@ func (m *mapping) open() (err error) {
 		if m.out, err = openOut(m.outDir, int64(m.quota)); err != nil {
 			return err
 		}
+		if m.walk.apart, err = m.out.root.Stat("."); err != nil {
+			return err
+		}
+		if err := m.walk.clear(m.files); err != nil {
+			return err
+		}
 	}
 	m.earlier.again = m.again
 	m.results, err = m.openResults()
