@@ -46,7 +46,7 @@ func (e *Unstarted) Error() string { return e.Text }
 
 // arguments are those of a command.
 type arguments struct {
-	Argv    []string
+	Argv    [][]byte             // need not be UTF-8
 	Self    bool                 // this program, and not Argv[0]
 	Stdin   io.ReadCloser        // nil: empty
 	Signals *outwork.Stream[int] // to be sent to the group
@@ -104,7 +104,10 @@ func (c *Command) Run(ctx context.Context, w *outwork.Worker) (End, error) {
 			cancel(ctx.Err())
 		}
 	})()
-	args := arguments{Argv: c.Argv, Self: c.Self, Signals: outwork.StreamOf(signals(ctx, runs, over, func() { c.kill(cancel, over) }))}
+	args := arguments{Self: c.Self, Signals: outwork.StreamOf(signals(ctx, runs, over, func() { c.kill(cancel, over) }))}
+	for _, arg := range c.Argv {
+		args.Argv = append(args.Argv, []byte(arg))
+	}
 	if c.Stdin != nil {
 		args.Stdin = io.NopCloser(c.Stdin)
 	}
