@@ -152,10 +152,13 @@ func TestHostsVerbsOfListeners(t *testing.T) {
 		t.Errorf("got %v, %v", info, err)
 	}
 	does(t, "", 2, "", "there is such a file already", "hosts", "token", "web1="+file)
+	does(t, "", 0, `{"address":"0.0.0.0:7000","names":"web1","token":"`+token+`"}`, "", "hosts", "token", "--json", "web1")
+	other := filepath.Join(t.TempDir(), "other")
+	does(t, "", 0, `{"address":"0.0.0.0:7000","file":"`+other+`","names":"web1"}`, " --token-file "+other, "hosts", "token", "--json", "web1="+other)
 	does(t, "", 0, "", "", "hosts", "revoke", file)
 	does(t, token+"\n", 0, "", "", "hosts", "revoke", "-")
-	other := token[:20] + "A" + token[21:]
-	does(t, other, 2, "", "outwork hosts revoke: standard input: the token is mistyped", "hosts", "revoke", "-")
+	mistyped := token[:20] + "A" + token[21:]
+	does(t, mistyped, 2, "", "outwork hosts revoke: standard input: the token is mistyped", "hosts", "revoke", "-")
 }
 
 // An attach that is told to stop, or killed, leaves nothing there.
