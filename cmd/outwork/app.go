@@ -22,10 +22,11 @@ type app struct {
 	stdin          *os.File
 	in             *input // the same, for those who read it as a source
 	stdout, stderr *os.File
-	json           bool // the result, or the error, is one JSON object on stdout
+	json           bool     // the result, or the error, is one JSON object on stdout
+	out, err       *heeding // to stdout and stderr, of a verb that has begun; else nil
 
-	helpErr   error           // of writing help
-	summaryOf func([]outcome) // instead of summary, where that says too little
+	helpErr   error                 // of writing help
+	summaryOf func([]outcome) error // instead of summary, where that says too little
 }
 
 // run is the command; it returns its exit status.
@@ -133,7 +134,7 @@ type statusError interface {
 
 // complain writes to stderr what may quote a worker.
 func (a *app) complain(text string) {
-	a.stderr.Write(append(output.Sanitize([]byte(strings.TrimRight(text, "\n"))), '\n'))
+	a.outlet(a.stderr).Write(append(output.Sanitize([]byte(strings.TrimRight(text, "\n"))), '\n'))
 }
 
 // printJSON writes v on a line of stdout.
@@ -164,7 +165,7 @@ func (a *app) write(line []byte) error {
 	if isTerminal(a.stdout) {
 		line = output.Sanitize(line)
 	}
-	if _, err := a.stdout.Write(line); err != nil {
+	if _, err := a.outlet(a.stdout).Write(line); err != nil {
 		return fmt.Errorf("cannot write standard output: %w", bare(err))
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"github.com/outwork-go/outwork/cmd/outwork/internal/control"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/place"
 	"github.com/outwork-go/outwork/host"
-	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 // joinScheme begins the URL of a host that has joined the user's outwork listen.
@@ -45,7 +44,7 @@ Exit status:
 			if err := place.JoinedName(args[0]); err != nil {
 				return usage("%v", err)
 			}
-			return a.attach(cmd.Context(), socket, control.Command{Host: args[0], Argv: args[1:], Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr})
+			return a.attach(cmd.Context(), socket, control.Command{Host: args[0], Argv: args[1:]})
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -65,9 +64,14 @@ func (a *app) attach(ctx context.Context, socket string, c control.Command) erro
 	if err != nil {
 		return usage("%v", err)
 	}
-	ctx, stop := shell.Interruptible(ctx)
+	ctx, stop := a.begin(ctx, 0)
 	defer stop()
+	out, endOut := a.plain(a.stdout)
+	complaints, endErr := a.plain(a.stderr)
+	c.Stdin, c.Stdout, c.Stderr = a.stdin, out, complaints
 	status, err := control.Attach(ctx, path, c)
+	endOut()
+	endErr()
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ending(ctx, c.Argv[0], 0, ctx.Err())

@@ -15,6 +15,9 @@ import (
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/control"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/program"
+	"github.com/outwork-go/outwork/internal/frame"
+	"github.com/outwork-go/outwork/internal/ptytest"
+	"github.com/outwork-go/outwork/internal/record"
 )
 
 // token is one that somebody has made.
@@ -149,10 +152,13 @@ func TestHostsVerbsOfListeners(t *testing.T) {
 		t.Errorf("got %v, %v", info, err)
 	}
 	does(t, "", 2, "", "there is such a file already", "hosts", "token", "web1="+file)
+	does(t, "", 0, `{"address":"0.0.0.0:7000","names":"web1","token":"`+token+`"}`, "", "hosts", "token", "--json", "web1")
+	other := filepath.Join(t.TempDir(), "other")
+	does(t, "", 0, `{"address":"0.0.0.0:7000","file":"`+other+`","names":"web1"}`, " --token-file "+other, "hosts", "token", "--json", "web1="+other)
 	does(t, "", 0, "", "", "hosts", "revoke", file)
 	does(t, token+"\n", 0, "", "", "hosts", "revoke", "-")
-	other := token[:20] + "A" + token[21:]
-	does(t, other, 2, "", "outwork hosts revoke: standard input: the token is mistyped", "hosts", "revoke", "-")
+	mistyped := token[:20] + "A" + token[21:]
+	does(t, mistyped, 2, "", "outwork hosts revoke: standard input: the token is mistyped", "hosts", "revoke", "-")
 }
 
 // An attach that is told to stop, or killed, leaves nothing there.
@@ -194,4 +200,26 @@ func opened(t *testing.T, file string) (pids []string) {
 		}
 	}
 	return pids
+}
+
+// What a record or a host says does not drive the terminal, in JSON neither.
+func TestHostileWordsOnATerminal(t *testing.T) {
+	pretend(t)
+	rec := filepath.Join(t.TempDir(), "evil.rec")
+	if err := os.WriteFile(rec, recorded(record.Frame{Worker: "w\u009b2J\u202e", Header: frame.Header{Stream: 1, Kind: frame.Data}}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"wire", rec},
+		{"wire", "--json", rec},
+		{"attach", "web1", "printf", `w\302\2332J\342\200\256\033]0;title\007\033[6n`},
+	} {
+		s := sit(t, "", args...)
+		s.leaves(statusOK)
+		s.Look(func(v *ptytest.Screen) {
+			if drawn := v.Drawn(); strings.ContainsAny(drawn, "\u009b\u202e\x07") || strings.Contains(drawn, "\x1b[6n") || !strings.Contains(drawn, `w\u009b2J\u202e`) {
+				t.Errorf("%q: %q", args, drawn)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +109,7 @@ func (a *app) check(ctx context.Context, h *hostFlags) error {
 	defer m.Close()
 	reports := make([]report, len(ds))
 	quiet := *a
-	quiet.summaryOf = func(outcomes []outcome) { a.complainReports(reports, outcomes) }
+	quiet.summaryOf = func(outcomes []outcome) error { return a.complainReports(reports, outcomes) }
 	return quiet.onEach(ctx, ds, int(h.parallel), func(ctx context.Context, d destination) (map[string]any, error) {
 		r, err := checker(ctx, &m, placed(outwork.Target{}, d))
 		found := reportOf(r, err)
@@ -221,7 +222,7 @@ func (r *report) json() map[string]any {
 
 // complainReports prints the table on stdout, and what hosts cannot be used for on
 // stderr.
-func (a *app) complainReports(reports []report, outcomes []outcome) {
+func (a *app) complainReports(reports []report, outcomes []outcome) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tSYSTEM\tUSER\tPYTHON\tCONFINEMENT\tROUND TRIP\tAGENT\tSTAGES")
@@ -229,10 +230,9 @@ func (a *app) complainReports(reports []report, outcomes []outcome) {
 		fmt.Fprintln(w, outcomes[i].label+"\t"+strings.Join(reports[i].cells(), "\t"))
 	}
 	w.Flush()
+	var err error
 	for line := range strings.Lines(b.String()) {
-		if err := a.write([]byte(strings.TrimRight(firstLine(line), " ") + "\n")); err != nil {
-			return
-		}
+		err = cmp.Or(err, a.write([]byte(strings.TrimRight(firstLine(line), " ")+"\n")))
 	}
 	for i, o := range outcomes {
 		if o.fail != nil {
@@ -242,6 +242,7 @@ func (a *app) complainReports(reports []report, outcomes []outcome) {
 			a.complain(o.label + ": no agent in " + why)
 		}
 	}
+	return err
 }
 
 // cells are the report as a line of the table, behind the host.

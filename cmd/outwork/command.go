@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,6 @@ import (
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/program"
 	"github.com/outwork-go/outwork/internal/output"
-	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/sandbox"
 )
 
@@ -42,22 +42,28 @@ func (a *app) runCommand(cmd *cobra.Command, o *runOptions, argv []string) error
 	if err := o.hosts.prepare(&m); err != nil {
 		return err
 	}
-	if o.record != "" {
-		r, err := createRecord(o.record)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		m.Record = r
+	if o.record == "" {
+		return a.command(cmd.Context(), o, &m, ds, argv)
 	}
-	ctx, stop := shell.Begin(cmd.Context(), time.Duration(o.timeout))
+	r, err := createRecord(o.record)
+	if err != nil {
+		return err
+	}
+	m.Record = r
+	err = a.command(cmd.Context(), o, &m, ds, argv)
+	return cmp.Or(err, r.Close())
+}
+
+// command runs a command where it is to run, and ends m.
+func (a *app) command(ctx context.Context, o *runOptions, m *outwork.Manager, ds []destination, argv []string) error {
+	ctx, stop := a.begin(ctx, time.Duration(o.timeout))
 	defer stop()
-	defer suspendable(&m)()
+	defer suspendable(m)()
 	defer m.Close()
 	if o.hosts.many() {
-		return a.commandOnAll(ctx, o, &m, ds, argv)
+		return a.commandOnAll(ctx, o, m, ds, argv)
 	}
-	return a.commandOnOne(ctx, o, &m, ds[0], program.Command{Argv: argv})
+	return a.commandOnOne(ctx, o, m, ds[0], program.Command{Argv: argv})
 }
 
 // confineCommand is confine for a command, which is a process that the worker starts.
@@ -124,28 +130,28 @@ func (s *sandboxFlags) command(ctx context.Context, m *outwork.Manager, t outwor
 // what would drive that. end comes behind it.
 func (a *app) plain(f *os.File) (w io.Writer, end func()) {
 	if !isTerminal(f) {
-		return f, func() {}
+		return a.outlet(f), func() {}
 	}
-	s := &sanitized{f: f}
+	s := &sanitized{w: a.outlet(f)}
 	return s, s.end
 }
 
 // sanitized writes to a terminal.
 type sanitized struct {
-	f     *os.File
+	w     io.Writer
 	clean output.Sanitizer
 	buf   []byte
 }
 
 func (s *sanitized) Write(p []byte) (int, error) {
 	s.buf = s.clean.Append(s.buf[:0], p)
-	if _, err := s.f.Write(s.buf); err != nil {
+	if _, err := s.w.Write(s.buf); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-func (s *sanitized) end() { s.f.Write(s.clean.Flush(nil)) }
+func (s *sanitized) end() { s.w.Write(s.clean.Flush(nil)) }
 
 // commandEnding is how a command ended, as a failure, or nil.
 func commandEnding(ctx context.Context, name string, o *runOptions, end program.End, err error) error {
@@ -177,14 +183,14 @@ func (a *app) commandOnAll(ctx context.Context, o *runOptions, m *outwork.Manage
 	if a.json {
 		stdout = a.stderr
 	}
-	sink := output.NewSink(output.Config{Stdout: struct{ io.Writer }{stdout}, Stderr: a.stderr, Tag: true})
+	sink := output.NewSink(output.Config{Stdout: a.outlet(stdout), Stderr: a.stderr, Tag: true})
 	if isTerminal(stdout) {
 		sink = output.NewSink(output.Config{Stdout: stdout, Stderr: a.stderr, Tag: true})
 	}
 	names := workerNames(ds)
 	err := a.onEach(ctx, ds, int(o.hosts.parallel), func(ctx context.Context, d destination) (map[string]any, error) {
 		tap := sink.Worker(names[d.label])
-		c := program.Command{Argv: argv, Stdout: tapped{tap, 1}, Stderr: tapped{tap, 2}, Grace: cleanUp}
+		c := program.Command{Argv: argv, Stdout: tapped{sink, tap, 1}, Stderr: tapped{sink, tap, 2}, Grace: cleanUp}
 		t := placed(o.place, d)
 		t.Name = names[d.label]
 		end, err := o.sandbox.command(ctx, m, t, &c, a.stderr, "["+t.Name+"] ")
@@ -200,13 +206,18 @@ func (a *app) commandOnAll(ctx context.Context, o *runOptions, m *outwork.Manage
 	return err
 }
 
-// tapped is one of a command's outputs, as lines of its host's.
+// tapped is one of a command's outputs, as lines of its host's. When lines can be written no
+// more, it fails, and the command ends.
 type tapped struct {
-	tap *output.Tap
-	fd  int
+	sink *output.Sink
+	tap  *output.Tap
+	fd   int
 }
 
 func (l tapped) Write(p []byte) (int, error) {
 	l.tap.Write(l.fd, p)
+	if err := l.sink.Err(); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -164,6 +165,9 @@ func (s *sandboxFlags) idle() error {
 
 // granted is a path that is granted, absolute; its error begins with it.
 func (s *sandboxFlags) granted(path string, device bool) (string, error) {
+	if !utf8.ValidString(path) { // the worker could not be told
+		return "", fmt.Errorf("%q: it is not UTF-8: grant the folder that it lies in", path)
+	}
 	if s.away {
 		if !filepath.IsAbs(path) {
 			return "", fmt.Errorf("%q: write an absolute path: it is of the host", path)

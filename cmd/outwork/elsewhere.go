@@ -10,7 +10,6 @@ import (
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/program"
-	"github.com/outwork-go/outwork/internal/service/command/shell"
 )
 
 const elsewhereHelp = `
@@ -75,7 +74,7 @@ func (a *app) elsewhere(cmd *cobra.Command, h *hostFlags, own *pflag.FlagSet) er
 	if err := h.prepare(&m); err != nil {
 		return err
 	}
-	ctx, stop := shell.Interruptible(cmd.Context())
+	ctx, stop := a.begin(cmd.Context(), 0)
 	defer stop()
 	defer m.Close()
 	defer suspendable(&m)()

@@ -49,7 +49,7 @@ func (a *app) onEach(ctx context.Context, ds []destination, atOnce int, do func(
 	switch {
 	case a.json:
 	case a.summaryOf != nil:
-		a.summaryOf(outcomes)
+		printErr = a.summaryOf(outcomes)
 	default:
 		a.summary(outcomes)
 	}

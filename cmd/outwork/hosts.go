@@ -256,13 +256,17 @@ func (h *hostFlags) behind(all []destination) ([]destination, error) {
 	if len(all) > maxHosts {
 		return nil, usage("there are %d hosts, more than %d", len(all), maxHosts)
 	}
-	seen := map[string]bool{}
+	seen := map[string]string{}
 	for i := range all {
 		d := &all[i]
-		if seen[d.label] {
+		way := strings.Join(append(slices.Clone(d.via), d.host), " ")
+		switch first, twice := seen[way]; {
+		case twice && first != d.label:
+			return nil, usage("the host %s is there twice: as %s too", d.label, first)
+		case twice:
 			return nil, usage("the host %s is there twice", d.label)
 		}
-		seen[d.label] = true
+		seen[way] = d.label
 		d.via = slices.Concat(h.on, d.via)
 		if err := d.connectBack(h.back); err != nil {
 			return nil, err

@@ -37,3 +37,25 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
+
+// A host is named once, however it is written.
+func TestHostsThatAreThereTwice(t *testing.T) {
+	for text, want := range map[string]string{
+		"db1,db2":                                "",
+		"db1,me@db1,db1:2222":                    "",
+		"db1 sudo://root,db1":                    "",
+		"db1,db1":                                "the host db1 is there twice",
+		"db1,ssh://db1":                          "the host ssh://db1 is there twice: as db1 too",
+		"SSH://db1,db1":                          "the host db1 is there twice: as SSH://db1 too",
+		"db1 sudo://root,ssh://db1  SUDO://root": "the host ssh://db1 SUDO://root is there twice: as db1 sudo://root too",
+	} {
+		h := hostFlags{on: hopList{"ssh://bastion"}}
+		if err := h.hosts.Set(text); err != nil {
+			t.Fatal(err)
+		}
+		_, err := h.destinations()
+		if got := asFailure(err); (got == nil) != (want == "") || got != nil && (got.Message != want || got.status != statusUsage) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func (a *app) newJob(ctx context.Context, o *runOptions, s source, far *files) (
 		stdout = a.stderr
 	}
 	m := &j.manager
-	m.Stdout, m.Stderr, m.Output = j.screen.stdout(stdout), j.screen.stderr(a.stderr), outputOf(o.output.value)
+	m.Stdout, m.Stderr, m.Output = a.printing(j.screen, stdout), j.screen.stderr(a.stderr), outputOf(o.output.value)
 	m.Log = slog.New(newLogHandler(m.Stderr, levelOf(o.level.value), colours(a.stderr)))
 	m.Tag = o.hosts.many()
 	if err := j.open(ctx, a, o); err != nil {

@@ -102,7 +102,10 @@ func (a *app) tokenVerb() *cobra.Command {
 		Use:   "token [flags] NAME[,uses=N][,expires=D][=FILE]",
 		Short: "Make a token, by which a host may join",
 		Long: `Token makes a token of the outwork listen of this user, and writes it to FILE, which is
-made for it, or to standard output. See outwork listen for what it may say.` + askListenerHelp,
+made for it, or to standard output. See outwork listen for what it may say.
+
+With --json, standard output is {"names", "token", "address"}, or, with a FILE, {"names",
+"file", "address"}.` + askListenerHelp,
 		Example: `  outwork hosts token web1=web1.token
   outwork hosts token 'web-*,uses=any,expires=24h' | ssh bastion 'umask 77; cat >token'`,
 		Args: oneArgument("there is no name: write one that the host may have, as in %s web1"),
@@ -130,7 +133,11 @@ func (a *app) token(ctx context.Context, socket string, t *tokenSpec) error {
 	if err != nil {
 		return err
 	}
-	return a.hand(t, answer.Token, answer.Address)
+	err = a.hand(t, answer.Token, answer.Address)
+	if err == nil && a.json && t.file != "" {
+		err = a.printJSON(map[string]any{"names": t.pass.Names, "file": t.file, "address": answer.Address})
+	}
+	return err
 }
 
 func (a *app) revokeVerb() *cobra.Command {

@@ -168,8 +168,9 @@ func listenFailure(ctx context.Context, address string, err error) error {
 	}
 }
 
-// handTokens makes the tokens of the command line.
+// handTokens makes the tokens of the command line, when all their files can be.
 func (a *app) handTokens(o *listenOptions, l *tcp.Listener) error {
+	var fresh []*tokenSpec
 	for _, t := range o.tokens {
 		if o.identity != "" && exists(t.file) {
 			if err := a.readmit(t, l); err != nil {
@@ -181,6 +182,9 @@ func (a *app) handTokens(o *listenOptions, l *tcp.Listener) error {
 			return err
 		}
 		defer t.drop()
+		fresh = append(fresh, t)
+	}
+	for _, t := range fresh {
 		token, err := l.Token(t.pass)
 		if err == nil {
 			err = a.hand(t, token, l.Addr())

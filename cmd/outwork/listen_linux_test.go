@@ -96,6 +96,21 @@ func (l *listening) finish() {
 	}
 }
 
+// When a file of a token cannot be made, none is left of those before it: their tokens would be
+// worth nothing.
+func TestListenWithoutATokenFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(control.Variable, filepath.Join(dir, "s"))
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	if err := os.WriteFile(second, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	does(t, "", statusUsage, "", "--token "+second+": there is such a file already", "listen", "127.0.0.1:0", "--token", "a="+first, "--token", "b="+second)
+	if _, err := os.Lstat(first); !os.IsNotExist(err) {
+		t.Errorf("%s is left: %v", first, err)
+	}
+}
+
 // All that is done on hosts is done on one that has joined.
 func TestListenAndJoin(t *testing.T) {
 	l, token := listenHere(t, "--token", "web1")

@@ -77,14 +77,17 @@ folders of --modules and then from the script's own.
 
 With --out, a script gives files by emit(name, data), in Python outwork.emit: they come to be
 DIR/<sha256 of the file>/NAME. A name is made safe: what is in it of separators and control
-characters becomes _. A file may emit 1,000 files and 64 MiB.
+characters becomes _. A file may emit 1,000 files and 64 MiB. They are there when it is done:
+one that is the end of its worker, or takes too long, leaves none.
 
 With --resume the lines are appended to that file, which is made if need be, and what it
 holds already, by the name that was printed, is not done again, whichever script that was; the
-last line of a file counts. A last line that was cut short is dropped.
+last line of a file counts. A last line that was cut short is dropped; a file that holds
+anything else is refused.
 
 A FILE that is not there when it begins is refused, before anything is run; one that is gone
-when its turn comes, or is only in a list or a folder, costs its line.
+when its turn comes, or is only in a list or a folder, costs its line. The file that the results
+go to, and with -r the folder of --out, are left out.
 
 ` + sourceHelp + `
 
@@ -160,7 +163,7 @@ func (a *app) runMap(cmd *cobra.Command, o *mapOptions, args []string) error {
 	if err := o.check(cmd); err != nil {
 		return err
 	}
-	ctx, stop := shell.Interruptible(cmd.Context())
+	ctx, stop := a.begin(cmd.Context(), 0)
 	defer stop()
 	m, err := a.newMapping(ctx, cmd, o, args)
 	if err != nil {

@@ -53,7 +53,8 @@ func (o *outFolder) take(n int64) error {
 	return nil
 }
 
-// emitting is what one file has emitted in one attempt. A later attempt replaces that.
+// emitting is what one file has emitted in one attempt. It gets its names when the file is done:
+// what an attempt leaves that was the end of its worker is taken away.
 type emitting struct {
 	mu     sync.Mutex // guards what follows
 	out    *outFolder // nil: nothing may be emitted
@@ -61,13 +62,13 @@ type emitting struct {
 	folder string          // "": nothing was emitted yet
 	taken  map[string]bool // names, in lower case: some file systems know no other
 	bytes  int64
-	list   []string // below out
+	done   []*emittedPart
 	part   *emittedPart
 
 	unfinished int64 // of bytes, those of part
 }
 
-// emittedPart is a file of which more is to come.
+// emittedPart is a file that has no name yet, and of which more may be to come.
 type emittedPart struct {
 	said string // its name, as the script said it
 	name string // its path below out
@@ -114,7 +115,7 @@ func (t *emitting) take(ctx context.Context, e *each.Emission) error {
 // room makes sure that n bytes more may be emitted, and counts them.
 func (t *emitting) room(n int64) error {
 	switch {
-	case t.part == nil && len(t.list) >= maxEmitted:
+	case t.part == nil && len(t.done) >= maxEmitted:
 		return fmt.Errorf("a file may emit %d files", maxEmitted)
 	case t.bytes+n > maxEmittedBytes:
 		return fmt.Errorf("a file may emit %d MiB", maxEmittedBytes>>20)
@@ -163,16 +164,13 @@ func (t *emitting) free(name string) string {
 	}
 }
 
-// finish gives the file its name.
+// finish is for a file that is whole.
 func (t *emitting) finish() error {
-	p := t.part
-	if err := p.f.Close(); err != nil {
+	if err := t.part.f.Close(); err != nil {
 		return err
 	}
-	if err := t.out.root.Rename(p.tmp, p.name); err != nil {
-		return err
-	}
-	t.part, t.unfinished, t.list = nil, 0, append(t.list, p.name)
+	t.done = append(t.done, t.part)
+	t.part, t.unfinished = nil, 0
 	return nil
 }
 
@@ -187,20 +185,30 @@ func (t *emitting) drop() {
 	}
 }
 
-// end ends the attempt, and is what was emitted. When the file is not done, that does not
-// count: another attempt replaces it.
-func (t *emitting) end(done bool) []string {
+// end ends the attempt, and is what was emitted. When the file is not done, nothing was, and
+// what lies there is taken away before another may have its room.
+func (t *emitting) end(done bool) (list []string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.out == nil {
-		return t.list
+		return nil, nil
 	}
 	t.drop()
+	for _, p := range t.done {
+		if done && err == nil {
+			err = t.out.root.Rename(p.tmp, p.name)
+		}
+		if !done || err != nil {
+			_ = t.out.root.Remove(p.tmp) // it may be there no more
+			continue
+		}
+		list = append(list, p.name)
+	}
 	if !done {
 		t.out.used.Add(-t.bytes)
 	}
 	t.out = nil
-	return t.list
+	return list, emitError(err)
 }
 
 // emitError is err without what the script need not know of this machine.

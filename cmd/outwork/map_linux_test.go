@@ -283,6 +283,33 @@ def main(c):
 	}
 }
 
+// What a file has emitted that is the end of its worker, or takes too long, does not lie beside
+// the quota.
+func TestMapKeepsNothingOfWhatEndsItsWorker(t *testing.T) {
+	needPython(t)
+	text := script(t, "bomb.py", `
+import os, outwork
+def main(c):
+    outwork.emit("x-" + os.urandom(4).hex(), b"x" * 1000)
+    while c.size == 3: pass
+    os._exit(1)
+`)
+	out := t.TempDir()
+	cmd := command(t, "map", "-q", "--sandbox=none", "--workers", "1", "--file-timeout", "4s", "--out", out, "--out-quota", "1500B", "-r", text, fill(t, 4))
+	lines, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != statusFailed {
+		t.Errorf("%v, want status 1", err)
+	}
+	for _, l := range mapLines(t, lines) {
+		if l.Error == nil || l.Error.Cause != "exit" && l.Error.Cause != causeTime {
+			t.Errorf("%+v", l)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(out, "*", "*")); len(left) > 0 || err != nil {
+		t.Errorf("%q are left, %v", left, err)
+	}
+}
+
 // tail keeps the end of what is written.
 type tail struct{ b *bytes.Buffer }
 

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -142,7 +141,7 @@ func (m *mapping) allNames(files []string) iter.Seq2[mapInput, error] {
 				return
 			}
 			for n := range m.walk.all(names) {
-				if !m.isResults(&n) && !m.earlier.has(n.name) && !yield(mapInput{named: n, listed: m.list != ""}, nil) {
+				if !m.isResults(n.name) && !m.earlier.has(n.name) && !yield(mapInput{named: n, listed: m.list != ""}, nil) {
 					return
 				}
 			}
@@ -150,14 +149,13 @@ func (m *mapping) allNames(files []string) iter.Seq2[mapInput, error] {
 	}
 }
 
-// isResults reports whether a file that was found is the one that results are appended to.
-func (m *mapping) isResults(n *named) bool {
-	if !n.below || m.resume == "" || filepath.Base(n.name) != filepath.Base(m.resume) {
+// isResults reports whether a file is the one that results are written to, whatever leads there.
+func (m *mapping) isResults(name string) bool {
+	if m.results.file == nil {
 		return false
 	}
-	a, err := os.Stat(n.name)
-	b, of := os.Stat(m.resume)
-	return err == nil && of == nil && os.SameFile(a, b)
+	info, err := os.Stat(name)
+	return err == nil && os.SameFile(info, m.results.file)
 }
 
 // groups yields names that are to be looked at.

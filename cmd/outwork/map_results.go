@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -16,7 +18,8 @@ const flushEvery = 100 * time.Millisecond
 
 // results is where the lines go. It is safe for concurrent use.
 type results struct {
-	file *os.File // that is resumed; nil: standard output
+	resumed *os.File    // nil: standard output
+	file    fs.FileInfo // where they are kept; nil: nowhere, they are printed
 
 	mu  sync.Mutex // guards what follows
 	out *bufio.Writer
@@ -26,19 +29,29 @@ type results struct {
 // openResults opens what the lines go to.
 func (m *mapping) openResults() (*results, error) {
 	r := &results{}
-	var w io.Writer = &sanitizing{m.job.screen.stdout(m.app.stdout)}
-	if !isTerminal(m.app.stdout) {
-		w = m.job.screen.stdout(m.app.stdout)
+	w := m.app.printing(m.job.screen, m.app.stdout)
+	if isTerminal(m.app.stdout) {
+		w = &sanitizing{w}
 	}
 	if m.resume != "" {
 		f, err := m.earlier.open(m.resume)
 		if err != nil {
 			return nil, err
 		}
-		r.file, w = f, f
+		r.resumed, w = f, f
 	}
+	r.file = regularFile(cmp.Or(r.resumed, m.app.stdout))
 	r.out = bufio.NewWriterSize(w, 64<<10)
 	return r, nil
+}
+
+// regularFile is which file f is; nil: it is none that lies in a folder.
+func regularFile(f *os.File) fs.FileInfo {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return info
 }
 
 // write writes a line, now or soon.
@@ -79,8 +92,8 @@ func (r *results) close() error {
 	r.mu.Lock() // the meter may be at it still
 	defer r.mu.Unlock()
 	r.flushLocked()
-	if r.file != nil {
-		if err := r.file.Close(); r.err == nil {
+	if r.resumed != nil {
+		if err := r.resumed.Close(); r.err == nil {
 			r.err = err
 		}
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 )
 
@@ -74,8 +76,11 @@ func (e *earlier) read(r io.Reader) (whole int64, err error) {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
+		if err == io.EOF && cutShort(line, n == 1) {
+			break
+		}
 		if err == io.EOF {
-			break // what is left was cut short
+			err = errNoResult
 		}
 		if err == nil {
 			err = e.take(line)
@@ -88,6 +93,21 @@ func (e *earlier) read(r io.Reader) (whole int64, err error) {
 	return whole, nil
 }
 
+// errNoResult is that a file is left as it is.
+var errNoResult = errors.New("it is no result of a map: name another file")
+
+// cutShort reports whether the rest of a file, behind its last newline, is the beginning of a
+// line, or nothing. A machine that went down may have left NULs in its place, but a file of
+// nothing else is another.
+func cutShort(rest []byte, only bool) bool {
+	const begin = `{"file":"`
+	text := string(bytes.TrimRight(rest, "\x00"))
+	if only && text == "" {
+		return len(rest) == 0
+	}
+	return strings.HasPrefix(text, begin) || strings.HasPrefix(begin, text)
+}
+
 // take takes in a line. The last of a file counts.
 func (e *earlier) take(line []byte) error {
 	var l struct {
@@ -96,7 +116,7 @@ func (e *earlier) take(line []byte) error {
 		Error  json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(line, &l); err != nil || l.File == nil {
-		return errors.New("it is no result of a map: name another file")
+		return errNoResult
 	}
 	name := *l.File
 	if l.Base64 != nil {

@@ -70,6 +70,12 @@ func (m *mapping) open() (err error) {
 		if m.out, err = openOut(m.outDir, int64(m.quota)); err != nil {
 			return err
 		}
+		if m.walk.apart, err = m.out.root.Stat("."); err != nil {
+			return err
+		}
+		if err := m.walk.clear(m.files); err != nil {
+			return err
+		}
 	}
 	m.earlier.again = m.again
 	m.results, err = m.openResults()
@@ -389,9 +395,14 @@ func (b *mapAttempt) granting(ctx context.Context, c container.Container) contex
 
 // told tells what became of a file.
 func (b *mapAttempt) told(i int, r *each.Outcome) {
-	m := &mapResult{Outcome: *r, emitted: b.emitted.end(true)}
+	emitted, unnamed := b.emitted.end(true)
+	m := &mapResult{Outcome: *r, emitted: emitted}
 	if r.Fault != nil {
 		b.emit(i, m, troubleOf(r.Fault))
+		return
+	}
+	if unnamed != nil {
+		b.emit(i, m, &mapTrouble{Kind: kindScript, Cause: causeScript, Message: "emit: " + unnamed.Error()})
 		return
 	}
 	var v outwork.Value

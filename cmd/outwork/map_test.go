@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -111,6 +113,8 @@ func TestEarlierResults(t *testing.T) {
 		whole:                       fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + `{"file":"c`:        fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + `{"file":"c"}`:      fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
+		whole + `{"fi`:              fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
+		whole + "{\x00\x00":         fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + "\x00\x00\x00":      fmt.Sprint(len(whole), ` map[a:true b:false `+"\xff"+`:true]`),
 		whole + whole[32:78]:        fmt.Sprint(len(whole)+46, ` map[a:true b:false `+"\xff"+`:true]`),
 		"no JSON\n":                 "line 1: it is no result",
@@ -118,6 +122,11 @@ func TestEarlierResults(t *testing.T) {
 		whole + `{"file":3}` + "\n": "line 4: it is no result",
 		"[]\n":                      "line 1: it is no result",
 		"\n":                        "line 1: it is no result",
+		`{"file":"tw`:               "0 map[]",
+		`{"important":"document"}`:  "line 1: it is no result",
+		whole + "a note":            "line 4: it is no result",
+		"a key":                     "line 1: it is no result",
+		"\x00\x00\x00":              "line 1: it is no result",
 	} {
 		var e earlier
 		n, err := e.read(strings.NewReader(text))
@@ -283,7 +292,69 @@ func TestEmissionsThatCount(t *testing.T) {
 			t.Errorf("%+v: %v, %d bytes count", step, err, out.used.Load())
 		}
 	}
-	if got := e.end(false); out.used.Load() != 0 {
-		t.Errorf("an attempt that is replaced: %q, %d bytes count", got, out.used.Load())
+	if got, err := e.end(false); out.used.Load() != 0 || len(got) > 0 || err != nil {
+		t.Errorf("an attempt that is replaced: %q, %v, %d bytes count", got, err, out.used.Load())
+	}
+}
+
+// What was emitted has its name when its file is done. Of an attempt that was the end of its
+// worker nothing lies there: it would count no more.
+func TestEmissionsOfAnAttempt(t *testing.T) {
+	for done, want := range map[bool][]string{false: nil, true: {"a", "b"}} {
+		dir := t.TempDir()
+		out, err := openOut(dir, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.root.Close()
+		var e emitting
+		e.begin(out, container.FromBytes([]byte("file")))
+		for i, name := range []string{"a", "b", "part"} {
+			if err := e.take(t.Context(), &each.Emission{Name: name, Bytes: make([]byte, 10), More: i == 2}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := e.end(done)
+		if err != nil || int64(10*len(want)) != out.used.Load() {
+			t.Errorf("done %v: %v, %d bytes count", done, err, out.used.Load())
+		}
+		for i := range list {
+			list[i] = filepath.Base(list[i])
+		}
+		var there []string
+		found, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+		for _, f := range found {
+			there = append(there, filepath.Base(f))
+		}
+		if !slices.Equal(list, want) || !slices.Equal(there, want) || err != nil {
+			t.Errorf("done %v: told of %q, and there are %q, want %q (%v)", done, list, there, want, err)
+		}
+	}
+}
+
+// A name that cannot be given is told; what is left of it does not stay.
+func TestEmissionWithoutItsName(t *testing.T) {
+	dir := t.TempDir()
+	out, err := openOut(dir, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.root.Close()
+	var e emitting
+	e.begin(out, container.FromBytes([]byte("file")))
+	for _, name := range []string{"a", "b"} {
+		if err := e.take(t.Context(), &each.Emission{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, e.folder, "b", "taken"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	list, err := e.end(true)
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot write the file: ") || len(list) != 1 {
+		t.Errorf("%q, %v", list, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*", ".*")); len(left) > 0 || err != nil {
+		t.Errorf("%q are left, %v", left, err)
 	}
 }

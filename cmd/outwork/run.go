@@ -6,10 +6,12 @@ import (
 	"os"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/service/command/shell"
 	"github.com/outwork-go/outwork/sandbox"
 	"github.com/outwork-go/outwork/script/python"
@@ -183,7 +185,7 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	if err != nil {
 		return err
 	}
-	ctx, stop := shell.Begin(ctx, time.Duration(o.timeout)) // by the second signal, the starter kills what is left
+	ctx, stop := a.begin(ctx, time.Duration(o.timeout)) // by the second signal, the starter kills what is left
 	defer stop()
 	if err := o.confine(a, args, ds); err != nil {
 		return err
@@ -218,7 +220,7 @@ func (a *app) runScript(ctx context.Context, o *runOptions, hasCode bool, args [
 	case closeErr != nil:
 		return closeErr
 	}
-	return a.printValue(v)
+	return ending(ctx, s.Name, time.Duration(o.timeout), a.printValue(v))
 }
 
 // runOnAll runs a script at several places.
@@ -244,6 +246,9 @@ func (o *runOptions) suits(a *app, s *source, ds []destination) error {
 	if s.Steps = uint64(o.steps); s.Steps > 0 && s.Lang == python.Lang {
 		return usage("--steps: Python's steps are not counted; give a --timeout")
 	}
+	if err := o.valid(s); err != nil {
+		return err
+	}
 	s.Grants = o.grants.values
 	if err := o.takeTerminal(a, s, ds); err != nil {
 		return err
@@ -256,6 +261,21 @@ func (o *runOptions) suits(a *app, s *source, ds []destination) error {
 	}
 	if slices.ContainsFunc(ds, func(d destination) bool { return !d.away() }) {
 		return o.findPython(s)
+	}
+	return nil
+}
+
+// valid refuses what no script could be told: its strings are UTF-8.
+func (o *runOptions) valid(s *source) error {
+	for _, arg := range s.Args {
+		if !utf8.ValidString(arg) {
+			return usage("cannot run %s with the argument %s: it is not UTF-8, as a script's strings are", s.Name, legible.Visible(arg))
+		}
+	}
+	for _, name := range o.preload {
+		if !utf8.ValidString(name) {
+			return usage("--preload %q: it is not UTF-8, as the names of modules are", name)
+		}
 	}
 	return nil
 }

@@ -92,16 +92,6 @@ func (s *screen) keep(f *os.File, text []byte) (n int, err error) {
 	return len(text), nil
 }
 
-// stdout is where to write what the script prints. When that is a pipe that nobody
-// reads any more, writing to it ends this process by SIGPIPE, as with other commands: the manager
-// would take care that it does not, if it saw the file.
-func (s *screen) stdout(f *os.File) io.Writer {
-	if isTerminal(f) {
-		return s.stderr(f)
-	}
-	return struct{ io.Writer }{f}
-}
-
 // stderr is where to write what the script complains of. It is f itself when no
 // progress line can be in the way.
 func (s *screen) stderr(f *os.File) io.Writer {

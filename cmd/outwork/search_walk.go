@@ -19,6 +19,7 @@ type walk struct {
 	recursive        bool
 	offered          bool // files of a folder are offered to choose one
 	include, exclude []string
+	apart            fs.FileInfo // a folder that is not gone into; nil: none
 }
 
 func (w *walk) add(f *pflag.FlagSet, verb string) {
@@ -62,6 +63,8 @@ func (w *walk) all(names []string) iter.Seq[named] {
 		for _, name := range names {
 			info, err := os.Stat(name)
 			switch {
+			case w.recursive && err == nil && info.IsDir() && w.isApart(info):
+				err = w.withApart(name)
 			case w.recursive && err == nil && info.IsDir():
 				if !w.folder(name, yield) {
 					return
@@ -81,6 +84,31 @@ func (w *walk) all(names []string) iter.Seq[named] {
 	}
 }
 
+// clear refuses names that are the folder to be kept apart.
+func (w *walk) clear(names []string) error {
+	for _, name := range names {
+		if info, err := os.Stat(name); w.recursive && err == nil && w.isApart(info) {
+			return w.withApart(name)
+		}
+	}
+	return nil
+}
+
+func (w *walk) withApart(name string) error {
+	return usage("cannot %s %s: what is emitted comes to be there: name another folder with --out", w.verb, name)
+}
+
+func (w *walk) isApart(info fs.FileInfo) bool { return w.apart != nil && os.SameFile(w.apart, info) }
+
+// leadsApart reports whether what was found is the folder to be kept apart.
+func (w *walk) leadsApart(d fs.DirEntry) bool {
+	if w.apart == nil || !d.IsDir() {
+		return false
+	}
+	info, err := d.Info()
+	return err == nil && w.isApart(info)
+}
+
 // folder yields what is below a folder. A link to one is followed only if it was named.
 func (w *walk) folder(name string, yield func(named) bool) bool {
 	root := name
@@ -94,6 +122,8 @@ func (w *walk) folder(name string, yield func(named) bool) bool {
 				return errStopped
 			}
 			return nil
+		case at != root && w.leadsApart(d):
+			return fs.SkipDir
 		case at != root && fits(w.exclude, d.Name()):
 			if d.IsDir() {
 				return fs.SkipDir

@@ -77,7 +77,9 @@ func (r *running) signal(s syscall.Signal) {
 // that it started.
 func (r *running) end(status int) {
 	r.t.Helper()
-	io.Copy(io.Discard, r.stdout)
+	if r.stdout != nil {
+		io.Copy(io.Discard, r.stdout)
+	}
 	timer := time.AfterFunc(soon, func() { r.Process.Kill() })
 	defer timer.Stop()
 	err := r.Wait()
@@ -283,4 +285,34 @@ func writeScript(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A build that is interrupted clears up: the go command is told, and not killed at once.
+func TestInterruptedBuild(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "go-build")
+	text := fmt.Sprintf(`#!/bin/sh
+case "$1" in
+tool) echo linux/arm64 ;;
+list) printf '%%s\n' %s . ;;
+build)
+	trap 'rmdir %s; exit 1' INT
+	mkdir %[2]s
+	while :; do :; done ;;
+esac
+`, modulePath, folder)
+	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	r := begin(t, "", "build-agents", "--out", filepath.Join(dir, "out"), "--platforms", "linux/arm64")
+	until(t, "it builds", func() bool { return exists(folder) })
+	if err := r.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	r.end(statusInterrupted)
+	r.gone()
+	if exists(folder) {
+		t.Error("its folder is left")
+	}
 }

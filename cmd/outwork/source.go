@@ -13,6 +13,7 @@ import (
 
 	"github.com/outwork-go/outwork"
 	"github.com/outwork-go/outwork/cmd/outwork/internal/place"
+	"github.com/outwork-go/outwork/internal/legible"
 	"github.com/outwork-go/outwork/internal/spell"
 	"github.com/outwork-go/outwork/script/python"
 )
@@ -87,6 +88,9 @@ func (a *app) readSource(ctx context.Context, far *files, lang string, code *str
 		return s, usage("cannot run %s: its text is not UTF-8", s.Name)
 	}
 	s.Lang, err = language(lang, s.Name, code == nil && args[0] != "-")
+	if !utf8.ValidString(s.Name) { // from here on it is only shown
+		s.Name = legible.Visible(s.Name)
+	}
 	return s, err
 }
 

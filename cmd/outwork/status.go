@@ -54,6 +54,9 @@ func usage(format string, args ...any) error {
 
 // ending is how a script that was run for at most timeout ended, as a failure.
 func ending(ctx context.Context, name string, timeout time.Duration, err error) error {
+	if errors.Is(err, errUnread) { // that is told when the context has ended
+		err = ctx.Err()
+	}
 	switch {
 	case err == nil:
 		return nil

@@ -64,11 +64,13 @@ func (a *app) printRecord(ctx context.Context, h *hostFlags, path string) error 
 		return err
 	}
 	defer done()
-	out := bufio.NewWriter(a.stdout)
+	w, end := a.plain(a.stdout)
+	out := bufio.NewWriter(w)
 	err = printFrames(out, r, a.json, shell.Width(a.stdout))
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr
 	}
+	end()
 	if e := bare(err); errors.Is(e, record.ErrNoRecord) {
 		return usage("cannot print %s: it is %v; outwork run --record FILE makes one", path, e)
 	} else if e != nil {

@@ -46,7 +46,7 @@ func (e *Unstarted) Error() string { return e.Text }
 
 // arguments are those of a command.
 type arguments struct {
-	Argv    []string
+	Argv    [][]byte             // need not be UTF-8
 	Self    bool                 // this program, and not Argv[0]
 	Stdin   io.ReadCloser        // nil: empty
 	Signals *outwork.Stream[int] // to be sent to the group
@@ -104,7 +104,10 @@ func (c *Command) Run(ctx context.Context, w *outwork.Worker) (End, error) {
 			cancel(ctx.Err())
 		}
 	})()
-	args := arguments{Argv: c.Argv, Self: c.Self, Signals: outwork.StreamOf(signals(ctx, runs, over, func() { c.kill(cancel, over) }))}
+	args := arguments{Self: c.Self, Signals: outwork.StreamOf(signals(ctx, runs, over, func() { c.kill(cancel, over) }))}
+	for _, arg := range c.Argv {
+		args.Argv = append(args.Argv, []byte(arg))
+	}
 	if c.Stdin != nil {
 		args.Stdin = io.NopCloser(c.Stdin)
 	}
@@ -161,20 +164,23 @@ func (c *Command) deliver(call context.Context, cancel context.CancelCauseFunc, 
 	var copies sync.WaitGroup
 	copies.Go(func() { carry(cancel, "standard output", c.Stdout, r.Stdout) })
 	copies.Go(func() { carry(cancel, "standard error", c.Stderr, r.Stderr) })
-	copies.Wait()
 	var end End
 	err := errNoEnd
-	for end, err = range r.End.All() {
-	}
-	switch cause := context.Cause(call); {
-	case errors.Is(cause, errKilled):
+	copies.Go(func() { // beside the others: it may end in time, and what it has written be read late
+		for end, err = range r.End.All() {
+		}
+	})
+	copies.Wait()
+	killed := errors.Is(context.Cause(call), errKilled)
+	switch {
+	case call.Err() != nil && !killed:
+		return End{}, context.Cause(call)
+	case err == nil:
+		return end, nil
+	case killed:
 		return End{Code: -1, Signal: int(syscall.SIGKILL)}, nil
-	case cause != nil:
-		return End{}, cause
-	case err != nil:
-		return End{}, Lost(w, err)
 	}
-	return end, nil
+	return End{}, Lost(w, err)
 }
 
 // carry copies to a writer. When that fails, the call ends.

@@ -64,6 +64,7 @@ func TestRun(t *testing.T) {
 	}{
 		{sh("echo out; echo err >&2; exit 3"), nil, "out\n", "err\n", 3},
 		{[]string{"printf", "%s|", "a b", "$HOME", "*", ""}, nil, "a b|$HOME|*||", "", 0},
+		{[]string{"printf", "%s|", "nm\xff.txt"}, nil, "nm\xff.txt|", "", 0},
 		{[]string{"cat"}, strings.NewReader("in"), "in", "", 0},
 		{[]string{"cat"}, nil, "", "", 0},
 		{[]string{"true"}, endless{}, "", "", 0},
@@ -176,6 +177,10 @@ func TestNotStarted(t *testing.T) {
 		if !ok || e.Status != want || !strings.Contains(e.Text, name) {
 			t.Errorf("%q: got %v", name, err)
 		}
+	}
+	_, _, _, err := try(t, w, Command{Argv: []string{"no\xff"}})
+	if e, ok := errors.AsType[*Unstarted](err); !ok || e.Text != `cannot run no\xff: there is no such program` {
+		t.Errorf("a name that is not UTF-8: got %v", err)
 	}
 	if _, _, _, err := try(t, w, Command{}); err == nil {
 		t.Error("no command is run")

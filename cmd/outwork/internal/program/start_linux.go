@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/outwork-go/outwork"
+	"github.com/outwork-go/outwork/internal/legible"
 )
 
 // process is a command that runs in this worker.
@@ -32,12 +33,13 @@ type process struct {
 
 // start is the function: it starts a command, whose output is the result's.
 func start(ctx context.Context, a arguments) (result, error) {
-	if len(a.Argv) == 0 || a.Argv[0] == "" {
+	argv := a.argv()
+	if len(argv) == 0 || argv[0] == "" {
 		return result{}, &Unstarted{StatusNotFound, "cannot run a command without a name"}
 	}
-	p := &process{cmd: a.command(), input: a.Stdin, done: make(chan struct{})}
+	p := &process{cmd: command(argv, a.Self), input: a.Stdin, done: make(chan struct{})}
 	if err := p.start(); err != nil {
-		return result{}, unstarted(a.Argv[0], err)
+		return result{}, unstarted(argv[0], err)
 	}
 	go p.supervise(ctx, a.Signals)
 	ending := func(yield func(End, error) bool) {
@@ -50,15 +52,23 @@ func start(ctx context.Context, a arguments) (result, error) {
 // self is this program, wherever it lies, also when it lies nowhere.
 const self = "/proc/self/exe"
 
-func (a *arguments) command() *exec.Cmd {
-	if a.Self {
-		return &exec.Cmd{Path: self, Args: a.Argv}
+func (a *arguments) argv() (all []string) {
+	for _, arg := range a.Argv {
+		all = append(all, string(arg))
 	}
-	return exec.Command(a.Argv[0], a.Argv[1:]...)
+	return all
+}
+
+func command(argv []string, ourselves bool) *exec.Cmd {
+	if ourselves {
+		return &exec.Cmd{Path: self, Args: argv}
+	}
+	return exec.Command(argv[0], argv[1:]...)
 }
 
 // unstarted is err of starting a program, for people.
 func unstarted(name string, err error) error {
+	name = legible.Visible(name)
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return &Unstarted{StatusNotFound, fmt.Sprintf("cannot run %s: there is no such program", name)}
