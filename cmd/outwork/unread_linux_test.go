@@ -23,10 +23,10 @@ func TestUnreadOutput(t *testing.T) {
 		status int
 	}{
 		"a command":              {[]string{"run", "--", "yes"}, statusInterrupted},
-		"a command's time":       {[]string{"run", "--timeout", "1s", "--", "yes"}, statusTimeout},
+		"a command's time":       {[]string{"run", "--timeout", "3s", "--", "yes"}, statusTimeout},
 		"commands on hosts":      {[]string{"run", "--hosts", "a", "--", "yes"}, statusInterrupted},
 		"a script":               {[]string{"run", "-c", prints}, statusInterrupted},
-		"a script's time":        {[]string{"run", "--timeout", "1s", "-c", prints}, statusTimeout},
+		"a script's time":        {[]string{"run", "--timeout", "3s", "-c", prints}, statusTimeout},
 		"what a script returns":  {[]string{"run", "-c", "def main(): return 'x' * 200000"}, statusInterrupted},
 		"what a map has found":   {[]string{"map", "-q", "-c", "def main(c): return 'x' * 200000", "-r", fill(t, 4)}, statusInterrupted},
 		"a host that has joined": {[]string{"attach", "web1", "yes"}, statusInterrupted},
@@ -35,6 +35,7 @@ func TestUnreadOutput(t *testing.T) {
 			t.Parallel()
 			r := unread(t, c.args...)
 			if c.status == statusInterrupted {
+				r.fills()
 				r.signal(syscall.SIGINT)
 			}
 			r.end(c.status)
@@ -43,7 +44,7 @@ func TestUnreadOutput(t *testing.T) {
 	}
 }
 
-// unread starts the command, and returns when the pipe is full that it prints to.
+// unread starts the command, which prints to a pipe that nobody reads.
 func unread(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{Cmd: command(t, args...), t: t}
@@ -59,10 +60,16 @@ func unread(t *testing.T, args ...string) *running {
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the pipe is full", func() bool {
+	return r
+}
+
+// fills waits until that pipe is full.
+func (r *running) fills() {
+	r.t.Helper()
+	out := r.Stdout.(*os.File)
+	until(r.t, "the pipe is full", func() bool {
 		fds := []unix.PollFd{{Fd: int32(out.Fd()), Events: unix.POLLOUT}}
 		n, err := unix.Poll(fds, 0)
 		return n == 0 && err == nil
 	})
-	return r
 }
