@@ -553,10 +553,10 @@ for _ in 1, 2:
 // as it does.
 func TestImportsAtOnce(t *testing.T) {
 	const wait = `
-import sys, time
-LINK = sys.modules["outwork._run"].LINK
-while len(LINK.calls) < 4:
+import builtins, sys, time
+while len(sys.modules["outwork._run"].LINK.calls) < 4 and not hasattr(builtins, __name__):
     time.sleep(0.001)
+setattr(builtins, __name__, "is met") # who has waited for one that fails begins it again
 `
 	modules := tree("-- good.py --" + wait + "def f(n): return n\n-- bad.py --" + wait + "raise ValueError('it is bad')\n")
 	for _, p := range interpreters(t) {
