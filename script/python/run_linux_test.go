@@ -241,6 +241,9 @@ func TestUnsteadyValues(t *testing.T) {
 			t.Errorf("%s: %s, want %s", source, got, want)
 		}
 	}
+	if _, err := w.try(t.Context(), `raise ValueError("\udc80 x")`); err == nil || !strings.Contains(err.Error(), `ValueError: \udc80 x`) || !strings.Contains(stackOf(err), "script.py") {
+		t.Errorf("an error that is no text: %v\n%s", err, stackOf(err))
+	}
 	// What Python takes for one key is not lost without a word.
 	m := python.Import(w.Worker, "builtins")
 	if v, err := m.Call(t.Context(), "len", map[any]any{int64(1): "a", true: "b", 1.0: "c"}); err == nil || !strings.Contains(err.Error(), "equal keys") {

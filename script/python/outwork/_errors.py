@@ -77,7 +77,7 @@ def trace(e):
     except Exception:  # an odd class, or a chain too long for old versions: this one alone
         frames = traceback.format_list(kept(traceback.extract_tb(e.__traceback__)))
         s = "%s%s%s: %s" % (BEGIN, "".join(frames), type(e).__name__, text(e))
-    s = s.rstrip("\n")
+    s = s.rstrip("\n").encode("utf-8", "backslashreplace").decode()
     if len(s) > TEXT // 2:
         s = s[: TEXT // 4] + "\n  [...]\n" + s[-TEXT // 4 :]
     return s

@@ -106,6 +106,8 @@ class Behind:
 
 def show_sources(linecache):
     """Has linecache know the lines of what it does not know yet, as the compiler counts them."""
+    if not hasattr(linecache, "cache"):
+        return  # another thread imports it, and comes here behind that
     for name in list(_run.SOURCES):  # another thread may be at it too
         source = _run.SOURCES.pop(name, None)
         if source is None:

@@ -19,6 +19,12 @@ def whole(number):
     return max(-1 << 63, min(int(number), (1 << 63) - 1))
 
 
+def late(logging, link):
+    """Is install, unless another thread imports logging just now, and does it behind that."""
+    if not getattr(logging.__spec__, "_initializing", False):
+        install(logging, link)
+
+
 def install(logging, link):
     known = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 

@@ -19,7 +19,7 @@ def served(what):
     if "logging" in sys.modules and not LINK.levels:  # imported before we could see it
         from outwork import _logs
 
-        _logs.install(sys.modules["logging"], LINK)
+        _logs.late(sys.modules["logging"], LINK)
     if modules:
         from outwork import _importer
 
