@@ -2,6 +2,7 @@ package starlark
 
 import (
 	"fmt"
+	"maps"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
@@ -10,9 +11,7 @@ import (
 // guardJSON is the language's json with its functions guarded.
 func guardJSON(m *starlarkstruct.Module) *starlarkstruct.Module {
 	members := starlark.StringDict{}
-	for name, v := range m.Members {
-		members[name] = v
-	}
+	maps.Copy(members, m.Members)
 	encode, indent := m.Members["encode"].(*starlark.Builtin), m.Members["indent"].(*starlark.Builtin)
 	members["encode"] = guarded(encode, weighAll)
 	members["decode"] = guarded(m.Members["decode"].(*starlark.Builtin), shallow)
