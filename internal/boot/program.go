@@ -46,24 +46,40 @@ func NewProgram(goos, goarch string, open func() (io.ReadCloser, error)) *Progra
 // once does the work when it is first needed. Who begins does it, and the others wait; work
 // that was given up with its context is begun anew by the next.
 func once[T any](work func(context.Context) (T, error)) func(context.Context) (T, error) {
-	turn := make(chan struct{}, 1)
-	var done bool // guarded by turn, and so are the others
+	var mu sync.Mutex // guards the others
+	var done bool
 	var value T
 	var err error
+	var under chan struct{} // closed when the work is over; nil: none is under way
 	return func(ctx context.Context) (T, error) {
-		select {
-		case turn <- struct{}{}:
-			defer func() { <-turn }()
-		case <-ctx.Done():
-			var none T
-			return none, ctx.Err()
+		mu.Lock()
+		defer mu.Unlock()
+		for under != nil {
+			over := under
+			mu.Unlock()
+			select {
+			case <-over:
+			case <-ctx.Done():
+			}
+			mu.Lock()
+			if ctx.Err() != nil {
+				var none T
+				return none, ctx.Err()
+			}
 		}
 		if done {
 			return value, err
 		}
-		value, err = work(ctx)
-		done = err == nil || ctx.Err() == nil
-		return value, err
+		under = make(chan struct{}) // not before: it is of the test's bubble that it is made in
+		mu.Unlock()
+		v, failed := work(ctx)
+		mu.Lock()
+		close(under)
+		under = nil
+		if done = failed == nil || ctx.Err() == nil; done {
+			value, err = v, failed
+		}
+		return v, failed
 	}
 }
 

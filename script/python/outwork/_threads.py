@@ -72,7 +72,7 @@ def dispatch(link, call):
 def hand(link, call, wait):
     """Gives the call to a thread that has nothing to do, or has it wait for one."""
     with link.guard:
-        give = link.spare and link.spare.pop()
+        give = link.spare.pop() if link.spare else None
         if wait and not give:
             link.queue.append(call)
     if give:
@@ -103,7 +103,7 @@ def work(link, call):
     while True:
         link.run(call, code)
         with link.guard:  # or a call comes to wait between the two looks, and does so for ever
-            call = link.queue and link.queue.pop(0)
+            call = link.queue.pop(0) if link.queue else None
             if not call:
                 link.spare.append(give)
         if not call:

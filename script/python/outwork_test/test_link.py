@@ -759,6 +759,22 @@ def insistent(thread, when, handler):
 
 
 class Dispatch(unittest.TestCase):
+    def test_a_thread_rests_behind_the_look(self):
+        """Nobody rested when it was looked; when it is decided, somebody does."""
+        from outwork import _threads
+
+        class Guard:
+            def __enter__(self):
+                pass
+
+            def __exit__(self, *_):
+                link.spare.append(given.append)
+
+        given = []
+        link = types.SimpleNamespace(spare=[], queue=[], guard=Guard())
+        self.assertFalse(_threads.hand(link, "call", False))
+        self.assertEqual((given, link.queue), ([], []))
+
     """Who runs a call that was read by somebody else."""
 
     def test_one_for_main(self):
