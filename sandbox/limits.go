@@ -26,7 +26,8 @@ type Limits struct {
 	// Grace is how long a call may go on when its context has ended, before the worker is
 	// killed for it: lost.Overdue. Zero: Manager.Grace, which is 2 s unless it is set, for a
 	// worker with a Config or in a pool or whose process is an interpreter; a plain one is left
-	// alone. Below zero: so are they all.
+	// alone. Below zero: so are they all. It begins anew while this program's own log handler,
+	// progress callback or writer of output keeps the end of the call from being read.
 	Grace time.Duration
 }
 

@@ -139,21 +139,21 @@ func formatGuard(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _
 		return nil, err
 	}
 	if m, ok := args[0].(starlark.Mapping); ok {
-		return &mappingOnce{Mapping: m, r: runOf(t), room: maxText}, nil
+		return &weighedMapping{Mapping: m, r: runOf(t), room: maxText}, nil
 	}
 	return args[0], nil
 }
 
-// mappingOnce is the right side of %, which a format may name values of again and again. When they
+// weighedMapping is the right side of %, which a format may name values of again and again. When they
 // are too long together the script ends, which it does at its next step.
-type mappingOnce struct {
+type weighedMapping struct {
 	starlark.Mapping
 	r    *run
 	room int
 }
 
 // Get implements starlark.Mapping.
-func (m *mappingOnce) Get(k starlark.Value) (starlark.Value, bool, error) {
+func (m *weighedMapping) Get(k starlark.Value) (starlark.Value, bool, error) {
 	v, found, err := m.Mapping.Get(k)
 	if err != nil || !found {
 		return v, found, err

@@ -15,7 +15,7 @@ func guardJSON(m *starlarkstruct.Module) *starlarkstruct.Module {
 	encode, indent := m.Members["encode"].(*starlark.Builtin), m.Members["indent"].(*starlark.Builtin)
 	members["encode"] = guarded(encode, weighAll)
 	members["decode"] = guarded(m.Members["decode"].(*starlark.Builtin), shallow)
-	members["indent"] = starlark.NewBuiltin("json.indent", func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	members["indent"] = starlark.NewBuiltin("json.indent", func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		return indented(t, indent, args, kwargs)
 	})
 	members["encode_indent"] = starlark.NewBuiltin("json.encode_indent", func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

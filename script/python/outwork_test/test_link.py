@@ -758,6 +758,26 @@ def insistent(thread, when, handler):
         time.sleep(0.01)
 
 
+class HalfImported(unittest.TestCase):
+    """What another thread is importing is left to that."""
+
+    def test_linecache(self):
+        from outwork import _local
+
+        _run.SOURCES["a.py"] = "a = 1"
+        _local.show_sources(types.ModuleType("linecache"))
+        self.assertEqual(_run.SOURCES.pop("a.py", None), "a = 1")
+
+    def test_logging(self):
+        from outwork import _logs
+
+        half = types.ModuleType("logging")
+        half.__spec__ = types.SimpleNamespace(_initializing=True)
+        _logs.late(half, None)
+        with self.assertRaises(AttributeError):
+            _logs.install(half, None)
+
+
 class Dispatch(unittest.TestCase):
     def test_a_thread_rests_behind_the_look(self):
         """Nobody rested when it was looked; when it is decided, somebody does."""
